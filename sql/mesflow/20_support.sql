@@ -1,0 +1,120 @@
+-- What the other parts stand on: errors, identifiers, waking and waiting.
+
+CREATE FUNCTION _raise(code text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION _raise(text, text, text, text) IS
+  'Raises an error of class MF with a detail that names the value and a hint that says what to do.';
+
+CREATE FUNCTION _uuid7() RETURNS uuid
+LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_uuid7';
+COMMENT ON FUNCTION _uuid7() IS 'A new UUID of version 7 (RFC 9562): ordered by time, otherwise random.';
+
+CREATE FUNCTION _token() RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_token';
+COMMENT ON FUNCTION _token() IS '64 random bits from the strong random source: the proof that a claim is still ours.';
+
+CREATE FUNCTION _own_write(xid xid) RETURNS boolean
+LANGUAGE c STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mesflow_own_write';
+COMMENT ON FUNCTION _own_write(xid) IS 'Was this row version written by the calling transaction, subtransactions included?';
+
+CREATE FUNCTION _wake(kind text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_wake';
+COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing) when the calling transaction commits.';
+
+CREATE FUNCTION _wake_trigger() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_wake_trigger';
+COMMENT ON FUNCTION _wake_trigger() IS 'Statement trigger: _wake() of the kind named by its argument.';
+
+CREATE FUNCTION _announce() RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_announce';
+COMMENT ON FUNCTION _announce() IS 'When the calling transaction commits, all sessions that wait for news look again.';
+
+CREATE FUNCTION _await_event(seen bigint, timeout_ms integer) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_await_event';
+COMMENT ON FUNCTION _await_event(bigint, integer) IS
+  'The counter of announcements. Returns at once where `seen` is NULL or old; otherwise sleeps until the counter moves or the time is up, at most a second.';
+
+CREATE FUNCTION _system_identifier() RETURNS bigint
+LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_system_identifier';
+COMMENT ON FUNCTION _system_identifier() IS 'The system identifier of this cluster, as in its control file.';
+
+CREATE FUNCTION _engine_version() RETURNS integer
+LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_engine_version';
+COMMENT ON FUNCTION _engine_version() IS 'The version of the geometry engine that this library works with.';
+
+CREATE FUNCTION _library_version() RETURNS text
+LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_library_version';
+COMMENT ON FUNCTION _library_version() IS 'The version of the loaded library.';
+
+-- The trace context of a caller (W3C Trace Context, section 3.2). A header that is not one counts as absent.
+CREATE FUNCTION _trace_id(traceparent text) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN CASE
+    WHEN traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}'
+     AND substr(traceparent, 1, 2) <> 'ff'
+     AND substr(traceparent, 4, 32) <> repeat('0', 32)
+     AND substr(traceparent, 37, 16) <> repeat('0', 16)
+    THEN substr(traceparent, 4, 32)::uuid
+  END;
+END
+$$;
+COMMENT ON FUNCTION _trace_id(text) IS
+  'The trace id of a traceparent header, as the correlation id; NULL where the header is absent or not valid.';
+
+-- Days are slots of a ring: see the design of logs.
+CREATE FUNCTION _ring_slot(at timestamptz) RETURNS smallint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (floor(extract(epoch FROM at) / 86400)::bigint % 32)::smallint;
+COMMENT ON FUNCTION _ring_slot(timestamptz) IS 'The slot of a log''s ring that holds this moment: its day (UTC) modulo 32.';
+
+-- Which database this is. More than one row, or another row: this is a copy (see arm()).
+CREATE TABLE _identity (
+  system_identifier bigint NOT NULL,
+  database oid NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  reason text NOT NULL,
+  PRIMARY KEY (system_identifier, database)
+);
+COMMENT ON TABLE _identity IS 'The cluster and database that mesflow was installed or armed in; compared when workers start.';
+INSERT INTO _identity (system_identifier, database, reason)
+  SELECT mesflow._system_identifier(), d.oid, 'installed'
+    FROM pg_catalog.pg_database d WHERE d.datname = current_database();
+
+CREATE FUNCTION _is_copy() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT NOT EXISTS (
+    SELECT FROM _identity i
+      JOIN pg_catalog.pg_database d ON d.oid = i.database
+     WHERE i.system_identifier = _system_identifier()
+       AND d.datname = current_database());
+END;
+COMMENT ON FUNCTION _is_copy() IS 'True in a copy of the database that mesflow was installed or armed in: nothing runs there until arm().';
+
+CREATE FUNCTION arm(reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF coalesce(btrim(arm.reason), '') = '' THEN
+    PERFORM mesflow._raise('MF400', 'a reason is needed', 'The reason is empty.',
+                           'Say why this copy may act, for example arm(''moved to the new server'').');
+  END IF;
+  DELETE FROM mesflow._identity;
+  INSERT INTO mesflow._identity (system_identifier, database, reason)
+    SELECT mesflow._system_identifier(), d.oid, arm.reason
+      FROM pg_database d WHERE d.datname = current_database();
+  PERFORM mesflow._wake('pricing');
+END
+$$;
+COMMENT ON FUNCTION arm(text) IS
+  'Lets a copy of a database (restored dump, template copy, cloned or upgraded cluster) act: its workers start. The reason is kept.';

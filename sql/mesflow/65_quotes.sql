@@ -1,0 +1,135 @@
+-- Quotes: prices promised.
+
+CREATE TABLE _quotes (
+  id uuid PRIMARY KEY DEFAULT mesflow._uuid7(),
+  partner text NOT NULL,
+  model uuid NOT NULL REFERENCES _models,
+  material text NOT NULL,
+  process text NOT NULL,
+  quantity integer NOT NULL CHECK (quantity > 0),
+  options jsonb NOT NULL,
+  state text NOT NULL CHECK (state IN ('pending', 'priced', 'review', 'failed', 'cancelled')),
+  unit_price numeric,
+  net numeric,
+  tax numeric,
+  total numeric,
+  currency text,
+  breakdown jsonb,
+  price_list text,
+  lead_days integer,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  priced_at timestamptz,
+  expires_at timestamptz,
+  supersedes uuid,
+  error_code text,
+  error text,
+  job bigint,
+  correlation_id uuid NOT NULL,
+  traceparent text,
+  CHECK (state <> 'priced' OR (total = net + tax AND unit_price IS NOT NULL AND currency IS NOT NULL AND breakdown IS NOT NULL))
+);
+CREATE INDEX ON _quotes (model);
+COMMENT ON TABLE _quotes IS 'Prices promised, and what became of the requests for them; expiry is judged by the clock when read.';
+
+CREATE FUNCTION _price_pending(quote uuid, result _measurements) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  q mesflow._quotes;
+  a mesflow.materials;
+  p mesflow.processes;
+  price mesflow._price;
+BEGIN
+  SELECT * INTO q FROM mesflow._quotes WHERE id = $1 AND state = 'pending' FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT * INTO a FROM mesflow.materials WHERE code = q.material;
+  SELECT * INTO p FROM mesflow.processes WHERE code = q.process;
+  IF a.code IS NULL OR p.code IS NULL THEN
+    price.state := 'failed';
+    price.error_code := 'inactive';
+    price.error := 'The material or process is no longer offered.';
+  ELSE
+    BEGIN
+      price := mesflow._price_of(result, a, p, q.quantity, q.options,
+                                 (SELECT c.price_list FROM mesflow.partners c WHERE c.code = q.partner));
+    EXCEPTION WHEN OTHERS THEN
+      price.state := 'failed';
+      price.error_code := 'pricing_failed';
+      price.error := SQLERRM;
+    END;
+  END IF;
+  UPDATE mesflow._quotes SET state = price.state, unit_price = price.unit_price, net = price.net, tax = price.tax, total = price.total,
+         currency = price.currency, breakdown = price.breakdown, price_list = price.price_list, lead_days = price.lead_days,
+         priced_at = clock_timestamp(), expires_at = price.expires_at, error_code = price.error_code, error = price.error
+   WHERE id = $1;
+END
+$$;
+COMMENT ON FUNCTION _price_pending(uuid, _measurements) IS 'Prices a pending quote from its model''s outcome; other states stay as they are.';
+
+CREATE FUNCTION request_quote(model uuid, material text, process text, quantity integer DEFAULT 1, options jsonb DEFAULT '{}',
+                              partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  named record;
+  price mesflow._price;
+  all_options jsonb;
+  quote uuid := mesflow._uuid7();
+BEGIN
+  SELECT m, a, p, r.result, c.price_list INTO named
+    FROM mesflow._models m
+   CROSS JOIN mesflow.materials a
+   CROSS JOIN mesflow.processes p
+   CROSS JOIN mesflow.partners c
+    LEFT JOIN LATERAL (SELECT r AS result FROM mesflow._measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
+                        ORDER BY r.engine_version DESC LIMIT 1) r ON true
+   WHERE m.id = $1 AND m.partner = $6 AND a.code = $2 AND p.code = $3 AND c.code = $6 AND c.active AND $4 BETWEEN 1 AND 1000000;
+  IF NOT FOUND THEN                     -- one of these says why
+    PERFORM mesflow._check_quantity($4), mesflow._partner($6), mesflow._model($1, $6), mesflow._material($2), mesflow._process($3);
+  END IF;
+  all_options := mesflow._full_options(named.p, $5);
+  IF (named.result).engine_version IS NULL THEN
+    price.state := 'pending';
+  ELSE
+    price := mesflow._price_of(named.result, named.a, named.p, $4, all_options, named.price_list);
+  END IF;
+  INSERT INTO mesflow._quotes (id, partner, model, material, process, quantity, options, state, unit_price, net, tax, total, currency,
+                               breakdown, price_list, lead_days, priced_at, expires_at, error_code, error, correlation_id, traceparent)
+  VALUES (quote, $6, $1, $2, $3, $4, all_options, price.state, price.unit_price, price.net, price.tax, price.total, price.currency,
+          price.breakdown, price.price_list, (named.p).lead_days, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
+          price.expires_at, price.error_code, price.error, CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END, $7);
+  IF price.state = 'pending' THEN
+    PERFORM mesflow._queue_job('price', $1, quote);
+  END IF;
+  RETURN quote;
+END
+$$;
+COMMENT ON FUNCTION request_quote(uuid, text, text, integer, jsonb, text, text) IS
+  'Promises a price. A measured model is priced at once, in this transaction; otherwise the quote is pending and priced in the background. A model that cannot be made so gives a quote that failed or is in review, never an error. Errors: MF400 (quantity, options), MF404 (model, material, process, partner), MF423 (partner).';
+
+CREATE FUNCTION cancel_quote(quote uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  q mesflow._quotes;
+BEGIN
+  SELECT * INTO q FROM mesflow._quotes WHERE id = $1;
+  IF NOT FOUND THEN
+    PERFORM mesflow._raise('MF404', 'no such quote', format('There is no quote %s.', coalesce($1::text, 'NULL')), 'Ask for one with request_quote.');
+  END IF;
+  IF q.state = 'pending' THEN
+    RETURN mesflow.cancel_job(q.job);
+  END IF;
+  UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review');
+  RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION cancel_quote(uuid) IS 'Withdraws a quote that is pending, priced or in review; false where there is nothing to withdraw. MF404: no such quote.';

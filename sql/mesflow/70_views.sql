@@ -1,0 +1,156 @@
+-- What people read.
+
+CREATE VIEW models AS
+  SELECT m.id, m.partner, m.filename, r.format, coalesce(r.unit_used, nullif(m.unit, '')) AS unit,
+         coalesce(r.unit_from, CASE WHEN m.unit <> '' THEN 'caller' END) AS unit_from, m.size_bytes, m.sha256,
+         CASE WHEN r.error_code IS NOT NULL THEN 'rejected'
+              WHEN r.engine_version IS NOT NULL THEN 'measured'
+              WHEN EXISTS (SELECT FROM _jobs_running j WHERE j.sha256 = m.sha256 AND j.unit = m.unit) THEN 'measuring'
+              ELSE 'queued' END AS state,
+         r.error_code, r.error, m.uploaded_at
+    FROM _models m
+    LEFT JOIN LATERAL (SELECT * FROM _measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
+                        ORDER BY r.engine_version DESC LIMIT 1) r ON true;
+COMMENT ON VIEW models IS 'The 3D files of all partners, and how far they are.';
+COMMENT ON COLUMN models.id IS 'the model';
+COMMENT ON COLUMN models.partner IS 'whose it is';
+COMMENT ON COLUMN models.filename IS 'the name it came with';
+COMMENT ON COLUMN models.format IS 'found in the bytes: stl, ...; NULL until measured';
+COMMENT ON COLUMN models.unit IS 'the unit of its coordinates';
+COMMENT ON COLUMN models.unit_from IS 'who said so: caller, file or default';
+COMMENT ON COLUMN models.size_bytes IS 'size of the file';
+COMMENT ON COLUMN models.sha256 IS 'digest of the bytes';
+COMMENT ON COLUMN models.state IS 'queued, measuring, measured or rejected';
+COMMENT ON COLUMN models.error_code IS 'why it was rejected, stable text';
+COMMENT ON COLUMN models.error IS 'why it was rejected, a sentence for the customer';
+COMMENT ON COLUMN models.uploaded_at IS 'when it arrived';
+
+CREATE VIEW measurements AS
+  SELECT m.id AS model, r.triangles, r.vertices, r.volume_mm3, r.area_mm2, r.bbox_min, r.bbox_max, r.bodies, r.cavities, r.watertight,
+         r.consistent_winding, r.euler_number, r.defects, r.repairs, r.min_wall_mm, r.overhang_area_mm2, r.support_volume_mm3,
+         r.convex_hull_volume_mm3, r.centroid, r.measured_in_ms, r.engine_version
+    FROM _models m
+   CROSS JOIN LATERAL (SELECT * FROM _measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
+                        ORDER BY r.engine_version DESC LIMIT 1) r
+   WHERE r.error_code IS NULL;
+COMMENT ON VIEW measurements IS 'The geometric facts of measured models; lengths in mm, NULL where a fact is not known.';
+COMMENT ON COLUMN measurements.model IS 'the model';
+COMMENT ON COLUMN measurements.triangles IS 'triangles in the file, degenerate ones included';
+COMMENT ON COLUMN measurements.vertices IS 'different corners, compared exactly';
+COMMENT ON COLUMN measurements.volume_mm3 IS 'volume in mm3, after repair; NULL where the surface is open';
+COMMENT ON COLUMN measurements.area_mm2 IS 'surface in mm2';
+COMMENT ON COLUMN measurements.bbox_min IS 'lowest corner of the bounding box, mm, the file''s own axes';
+COMMENT ON COLUMN measurements.bbox_max IS 'highest corner of the bounding box, mm';
+COMMENT ON COLUMN measurements.bodies IS 'shells joined by edges, cavities not counted';
+COMMENT ON COLUMN measurements.cavities IS 'shells that face inward inside a body';
+COMMENT ON COLUMN measurements.watertight IS 'does every edge join exactly two triangles?';
+COMMENT ON COLUMN measurements.consistent_winding IS 'do neighbours face the same way?';
+COMMENT ON COLUMN measurements.euler_number IS 'vertices - edges + triangles of the welded surface';
+COMMENT ON COLUMN measurements.defects IS 'array of {code, severity, count, at, repaired, message}';
+COMMENT ON COLUMN measurements.repairs IS 'array of {code, count}: what the numbers take as repaired';
+COMMENT ON COLUMN measurements.min_wall_mm IS 'thinnest wall, mm; NULL: not measured';
+COMMENT ON COLUMN measurements.overhang_area_mm2 IS 'area that overhangs by more than 45 degrees, mm2; NULL: not measured';
+COMMENT ON COLUMN measurements.support_volume_mm3 IS 'volume of support columns, mm3; NULL: not measured';
+COMMENT ON COLUMN measurements.convex_hull_volume_mm3 IS 'volume of the convex hull, mm3; NULL: not measured';
+COMMENT ON COLUMN measurements.centroid IS 'centre of mass, mm; NULL where there is no volume';
+COMMENT ON COLUMN measurements.measured_in_ms IS 'time the engine took';
+COMMENT ON COLUMN measurements.engine_version IS 'version of the geometry engine';
+
+CREATE VIEW quotes AS
+  SELECT q.id, q.partner, q.model, q.material, q.process, q.quantity, q.options,
+         CASE WHEN q.state IN ('priced', 'review') AND q.expires_at < clock_timestamp() THEN 'expired' ELSE q.state END AS state,
+         q.unit_price, q.net, q.tax, q.total, q.currency, q.breakdown, q.price_list, q.lead_days, q.created_at, q.priced_at,
+         q.expires_at, q.supersedes, q.error_code, q.error
+    FROM _quotes q;
+COMMENT ON VIEW quotes IS 'Prices promised, and requests for them.';
+COMMENT ON COLUMN quotes.id IS 'the quote';
+COMMENT ON COLUMN quotes.partner IS 'whose it is';
+COMMENT ON COLUMN quotes.model IS 'what is to be made';
+COMMENT ON COLUMN quotes.material IS 'of what';
+COMMENT ON COLUMN quotes.process IS 'and how';
+COMMENT ON COLUMN quotes.quantity IS 'pieces';
+COMMENT ON COLUMN quotes.options IS 'the options asked for, and the defaults of the others';
+COMMENT ON COLUMN quotes.state IS 'pending, priced, review, failed, cancelled or expired';
+COMMENT ON COLUMN quotes.unit_price IS 'price of one piece, before tax unless the list includes it';
+COMMENT ON COLUMN quotes.net IS 'price of all pieces without tax';
+COMMENT ON COLUMN quotes.tax IS 'the tax';
+COMMENT ON COLUMN quotes.total IS 'net + tax';
+COMMENT ON COLUMN quotes.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN quotes.breakdown IS 'array of lines {line, per, quantity, unit, rate, amount, public, why}; the amounts add up to total';
+COMMENT ON COLUMN quotes.price_list IS 'the rates it was priced by';
+COMMENT ON COLUMN quotes.lead_days IS 'days from order to dispatch';
+COMMENT ON COLUMN quotes.created_at IS 'when it was asked for';
+COMMENT ON COLUMN quotes.priced_at IS 'when the answer was there';
+COMMENT ON COLUMN quotes.expires_at IS 'until when it can be ordered';
+COMMENT ON COLUMN quotes.supersedes IS 'the quote it replaces';
+COMMENT ON COLUMN quotes.error_code IS 'why there is no price, or why a person looks at it; stable text';
+COMMENT ON COLUMN quotes.error IS 'the same as a sentence';
+
+CREATE VIEW nodes AS
+  SELECT n.id AS node, n.name, n.kind, n.slots, (SELECT count(*) FROM _jobs_running r WHERE r.node = n.id)::integer AS running,
+         n.version, n.registered_at, n.last_seen, n.lease_until
+    FROM _nodes n;
+COMMENT ON VIEW nodes IS 'Processes that claim jobs: this server, and mesflow-node on other machines.';
+COMMENT ON COLUMN nodes.node IS 'number of the registration';
+COMMENT ON COLUMN nodes.name IS 'its name';
+COMMENT ON COLUMN nodes.kind IS 'server or node';
+COMMENT ON COLUMN nodes.slots IS 'jobs it can do at once';
+COMMENT ON COLUMN nodes.running IS 'jobs it is doing';
+COMMENT ON COLUMN nodes.version IS 'of its program';
+COMMENT ON COLUMN nodes.registered_at IS 'since when';
+COMMENT ON COLUMN nodes.last_seen IS 'its last heartbeat';
+COMMENT ON COLUMN nodes.lease_until IS 'without another heartbeat its jobs are taken back then';
+
+-- Position and times of a waiting job, from at most a thousand places ahead of it.
+CREATE FUNCTION _ahead(vt float8, id bigint, OUT jobs bigint, OUT cost_ms float8) RETURNS record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+  SELECT count(*), coalesce(sum(w.cost_ms), 0)
+    FROM (SELECT w.cost_ms FROM mesflow._jobs_waiting w WHERE (w.vt, w.id) < ($1, $2) ORDER BY w.vt, w.id LIMIT 1000) w
+$$;
+COMMENT ON FUNCTION _ahead(float8, bigint) IS 'Jobs before this place in the queue, and what they cost, counted up to 1,000.';
+
+CREATE VIEW price_jobs AS
+  WITH capacity AS (
+    SELECT greatest(coalesce(sum(n.slots) FILTER (WHERE n.lease_until > clock_timestamp()), 0), 1) AS slots FROM _nodes n
+  ), work AS (
+    SELECT coalesce(sum(greatest(r.cost_ms - extract(epoch FROM clock_timestamp() - r.started_at) * 1000, 0)), 0) AS left_ms FROM _jobs_running r
+  )
+  SELECT w.id, w.kind, w.partner, w.model, w.quote, 'queued' AS state, w.attempt, NULL AS node, NULL::integer AS percent, NULL AS stage,
+         a.jobs + 1 AS queue_position,
+         clock_timestamp() + (work.left_ms + a.cost_ms) / capacity.slots * interval '1 ms' AS starts_at,
+         clock_timestamp() + ((work.left_ms + a.cost_ms) / capacity.slots + w.cost_ms) * interval '1 ms' AS finishes_at,
+         w.queued_at, w.error_code, w.error
+    FROM _jobs_waiting w CROSS JOIN capacity CROSS JOIN work CROSS JOIN LATERAL _ahead(w.vt, w.id) a
+  UNION ALL
+  SELECT w.id, w.kind, w.partner, w.model, w.quote, CASE WHEN w.due IS NULL THEN 'queued' ELSE 'scheduled' END, w.attempt, NULL, NULL, NULL,
+         NULL, coalesce(w.due, r.started_at), coalesce(w.due, r.started_at) + w.cost_ms * interval '1 ms', w.queued_at, w.error_code, w.error
+    FROM _jobs_aside w LEFT JOIN _jobs_running r ON r.id = w.leader
+  UNION ALL
+  SELECT r.id, r.kind, r.partner, r.model, r.quote, 'running', r.attempt, (SELECT n.name FROM _nodes n WHERE n.id = r.node), r.percent, r.stage,
+         NULL, r.started_at, greatest(r.started_at + r.cost_ms * interval '1 ms', clock_timestamp()), r.queued_at, r.error_code, r.error
+    FROM _jobs_running r
+  UNION ALL
+  SELECT d.id, d.kind, d.partner, d.model, d.quote, d.state, d.attempt, d.node, CASE WHEN d.state = 'done' THEN 100 END, NULL,
+         NULL, d.started_at, d.finished_at, d.queued_at, d.error_code, d.error
+    FROM _jobs_done d
+   WHERE d.finished_at > clock_timestamp() - current_setting('mesflow.jobs_retention')::interval;
+COMMENT ON VIEW price_jobs IS 'Background work: waiting, running, and what ended within mesflow.jobs_retention.';
+COMMENT ON COLUMN price_jobs.id IS 'number of the job';
+COMMENT ON COLUMN price_jobs.kind IS 'measure (after an upload) or price (a quote that waits for the measurement)';
+COMMENT ON COLUMN price_jobs.partner IS 'for whom';
+COMMENT ON COLUMN price_jobs.model IS 'the model';
+COMMENT ON COLUMN price_jobs.quote IS 'the quote, for kind price';
+COMMENT ON COLUMN price_jobs.state IS 'scheduled (will be tried again), queued, running, done, failed or cancelled';
+COMMENT ON COLUMN price_jobs.attempt IS 'tries so far that count';
+COMMENT ON COLUMN price_jobs.node IS 'who does it, or did it';
+COMMENT ON COLUMN price_jobs.percent IS 'how far it is';
+COMMENT ON COLUMN price_jobs.stage IS 'what the engine is doing';
+COMMENT ON COLUMN price_jobs.queue_position IS '1 is next; 1001 stands for anything beyond 1,000';
+COMMENT ON COLUMN price_jobs.starts_at IS 'expected, then real';
+COMMENT ON COLUMN price_jobs.finishes_at IS 'expected, then real';
+COMMENT ON COLUMN price_jobs.queued_at IS 'when it was queued';
+COMMENT ON COLUMN price_jobs.error_code IS 'of the last try';
+COMMENT ON COLUMN price_jobs.error IS 'the same as a sentence';

@@ -1,0 +1,174 @@
+-- How mesflow itself is.
+
+CREATE FUNCTION _worker_status(OUT kind text, OUT pid integer, OUT state text, OUT since timestamptz, OUT current text, OUT restarts integer,
+                               OUT last_error text, OUT last_error_at timestamptz) RETURNS SETOF record
+LANGUAGE c STRICT ROWS 5 AS 'MODULE_PATHNAME', 'mesflow_worker_status';
+COMMENT ON FUNCTION _worker_status() IS 'The rows of worker_status, from shared memory.';
+
+CREATE VIEW worker_status AS SELECT * FROM _worker_status();
+COMMENT ON VIEW worker_status IS 'The background workers of this server. Counts begin anew with each start of the server.';
+COMMENT ON COLUMN worker_status.kind IS 'launcher or pricing';
+COMMENT ON COLUMN worker_status.pid IS 'its process; NULL when it does not run';
+COMMENT ON COLUMN worker_status.state IS 'what it is doing, in a word';
+COMMENT ON COLUMN worker_status.since IS 'in this state since';
+COMMENT ON COLUMN worker_status.current IS 'its unit of work, or why it does not run';
+COMMENT ON COLUMN worker_status.restarts IS 'how often it was started again';
+COMMENT ON COLUMN worker_status.last_error IS 'what ended it, or a unit of its work, last';
+COMMENT ON COLUMN worker_status.last_error_at IS 'when that was';
+
+CREATE FUNCTION _server_state(OUT preloaded boolean, OUT served_database text, OUT serves_this boolean, OUT fenced boolean, OUT program_path text,
+                              OUT program_found boolean, OUT program_version text, OUT sandbox text, OUT max_worker_processes integer) RETURNS record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_server_state';
+COMMENT ON FUNCTION _server_state() IS 'What health() and version() tell of the server process itself.';
+
+CREATE FUNCTION version() RETURNS TABLE (part text, version text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT 'library', mesflow._library_version()
+    UNION ALL SELECT 'extension', e.extversion FROM pg_extension e WHERE e.extname = 'mesflow'
+    UNION ALL SELECT 'geometry engine', mesflow._engine_version()::text
+    UNION ALL SELECT 'mesflow-geometry', coalesce(s.program_version, 'not running') FROM mesflow._server_state() s
+    UNION ALL SELECT 'PostgreSQL', current_setting('server_version');
+END
+$$;
+COMMENT ON FUNCTION version() IS 'The versions of the parts that work together.';
+
+CREATE FUNCTION health() RETURNS TABLE (check_name text, status text, detail text, hint text)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  s record;
+  worker record;
+  found_count bigint;
+  oldest interval;
+BEGIN
+  SELECT * INTO s FROM mesflow._server_state();
+
+  check_name := 'preload';
+  IF NOT s.preloaded THEN
+    status := 'critical';
+    detail := 'The library mesflow is not preloaded: nothing works in the background.';
+    hint := 'Add mesflow to shared_preload_libraries and restart the server.';
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  status := 'ok'; detail := 'The library is preloaded.'; hint := NULL;
+  RETURN NEXT;
+
+  check_name := 'database';
+  IF s.serves_this THEN
+    status := 'ok'; detail := format('This server serves database "%s".', s.served_database); hint := NULL;
+  ELSE
+    status := 'critical';
+    detail := CASE WHEN coalesce(s.served_database, '') = '' THEN 'No database is served.'
+                   ELSE format('This server serves database "%s", not this one.', s.served_database) END;
+    hint := format('Set mesflow.database to ''%s'' and restart the server.', current_database());
+  END IF;
+  RETURN NEXT;
+
+  check_name := 'identity';
+  IF mesflow._is_copy() THEN
+    status := 'critical';
+    detail := 'This database is a copy of the one that mesflow was installed in: nothing runs.';
+    hint := 'If it shall act for itself: SELECT mesflow.arm(''reason'').';
+  ELSE
+    status := 'ok'; detail := 'This is the database that mesflow was installed or armed in.'; hint := NULL;
+  END IF;
+  RETURN NEXT;
+
+  IF pg_is_in_recovery() THEN
+    check_name := 'recovery'; status := 'ok'; detail := 'This is a standby: workers start on promotion.'; hint := NULL;
+    RETURN NEXT;
+  ELSE
+    FOR worker IN SELECT k.kind, w.pid, w.state, w.current, w.last_error FROM (VALUES ('launcher'), ('pricing')) AS k (kind)
+                    LEFT JOIN mesflow._worker_status() w ON w.kind = k.kind LOOP
+      check_name := 'worker ' || worker.kind;
+      IF worker.pid IS NOT NULL THEN
+        status := 'ok'; detail := format('The %s worker runs.', worker.kind); hint := NULL;
+      ELSE
+        status := 'critical';
+        detail := concat_ws(' ', format('The %s worker does not run.', worker.kind), worker.current, worker.last_error);
+        hint := 'It is started again by itself; the server''s log says why it ended. See mesflow.worker_status.';
+      END IF;
+      RETURN NEXT;
+    END LOOP;
+  END IF;
+
+  check_name := 'worker processes';
+  IF s.max_worker_processes < 16 THEN
+    status := 'warning';
+    detail := format('max_worker_processes is %s.', s.max_worker_processes);
+    hint := 'Set max_worker_processes to 16 or more: workers compete for them with parallel queries and replication.';
+  ELSE
+    status := 'ok'; detail := format('max_worker_processes is %s.', s.max_worker_processes); hint := NULL;
+  END IF;
+  RETURN NEXT;
+
+  check_name := 'programs';
+  IF NOT s.program_found THEN
+    status := 'critical';
+    detail := format('The program %s cannot be run.', s.program_path);
+    hint := 'Install the programs of this version: make install.';
+  ELSIF s.program_version IS NOT NULL AND s.program_version <> mesflow._library_version() THEN
+    status := 'critical';
+    detail := format('mesflow-geometry is version %s, the library %s.', s.program_version, mesflow._library_version());
+    hint := 'Install the programs and the library of the same version.';
+  ELSE
+    status := 'ok'; detail := format('%s can be run.', s.program_path); hint := NULL;
+  END IF;
+  RETURN NEXT;
+
+  check_name := 'extension';
+  SELECT count(*) INTO found_count FROM pg_extension e WHERE e.extname = 'mesflow' AND e.extversion <> mesflow._library_version();
+  IF found_count > 0 THEN
+    status := 'warning';
+    detail := format('The extension''s version differs from the library''s (%s).', mesflow._library_version());
+    hint := 'Run ALTER EXTENSION mesflow UPDATE.';
+  ELSE
+    status := 'ok'; detail := 'The extension and the library have the same version.'; hint := NULL;
+  END IF;
+  RETURN NEXT;
+
+  check_name := 'sandbox';
+  CASE s.sandbox
+    WHEN 'missing' THEN
+      status := 'critical';
+      detail := 'This kernel cannot confine the geometry program, and mesflow.sandbox requires it: nothing is measured.';
+      hint := 'Use a kernel with seccomp filters, or set mesflow.sandbox to off where every model is trusted.';
+    WHEN 'off' THEN
+      status := 'warning';
+      detail := 'mesflow.sandbox is off: models are read without confinement.';
+      hint := 'Set mesflow.sandbox to require.';
+    ELSE
+      status := 'ok'; detail := 'The geometry program is confined.'; hint := NULL;
+  END CASE;
+  RETURN NEXT;
+
+  check_name := 'queue';
+  SELECT count(*), max(clock_timestamp() - w.queued_at) INTO found_count, oldest
+    FROM (SELECT w.queued_at FROM mesflow._jobs_waiting w ORDER BY w.vt, w.id LIMIT 1000) w;
+  IF oldest > interval '10 min' THEN
+    status := 'warning';
+    detail := format('The oldest of %s waiting jobs waits since %s.', found_count, date_trunc('second', oldest));
+    hint := 'Raise mesflow.pricing_slots or register more nodes; see mesflow.price_jobs and mesflow.nodes.';
+  ELSE
+    status := 'ok'; detail := format('%s jobs wait.', CASE WHEN found_count = 1000 THEN '1000 or more' ELSE found_count::text END); hint := NULL;
+  END IF;
+  RETURN NEXT;
+
+  check_name := 'catalog';
+  IF (mesflow._price_list(NULL)).code IS NULL THEN
+    status := 'warning';
+    detail := 'There is no active price list: quotes fail with no_rate.';
+    hint := 'Activate one in mesflow.price_lists, or try mesflow.load_example_catalog().';
+  ELSE
+    status := 'ok'; detail := format('Price list "%s" is active.', (mesflow._price_list(NULL)).code); hint := NULL;
+  END IF;
+  RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION health() IS 'One row per check: status ok, warning or critical; what is wrong, and what to do.';

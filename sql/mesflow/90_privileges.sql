@@ -1,0 +1,48 @@
+-- Nothing for PUBLIC; the group roles get what their seat needs. Public verbs run as their owner (SECURITY DEFINER):
+-- who may call them needs no right on a table.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mesflow FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA mesflow FROM PUBLIC;
+REVOKE ALL ON TYPE _price FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA mesflow TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_node, mesflow_admin;
+
+GRANT EXECUTE ON FUNCTION
+    upload_model(bytea, text, text, text, text), begin_upload(text, bigint, text, text, text), append_upload(uuid, bigint, bytea),
+    finish_upload(uuid, bytea), await_model(uuid, interval), estimate(uuid, text, text, integer, jsonb, text, text),
+    request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid)
+  TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+
+GRANT SELECT ON partners, price_lists, rates TO mesflow_manager;
+GRANT EXECUTE ON FUNCTION cancel_job(bigint), retry_job(bigint) TO mesflow_manager, mesflow_admin;
+
+GRANT EXECUTE ON FUNCTION
+    node_register(text, integer, text, integer), claim_jobs(integer, bytea, integer, integer),
+    job_content(integer, bytea, bigint, bigint, bigint, integer), heartbeat(integer, bytea, bigint[], bigint[], integer[], text[]),
+    complete_jobs(integer, bytea, bigint[], bigint[], jsonb[]), fail_job(integer, bytea, bigint, bigint, text, text),
+    release_jobs(integer, bytea, bigint[], bigint[])
+  TO mesflow_node, mesflow_admin;
+
+GRANT EXECUTE ON FUNCTION health(), version(), verify_jobs(), _worker_status() TO mesflow_monitor, mesflow_admin;
+GRANT SELECT ON worker_status, nodes, price_jobs TO mesflow_monitor, mesflow_admin;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON partners, materials, processes, price_lists, rates TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION load_example_catalog(), arm(text) TO mesflow_admin;
+
+-- What pg_dump takes along. Who runs what (nodes, identity) belongs to a server, not to its data.
+DO $$
+DECLARE
+  part record;
+BEGIN
+  FOR part IN SELECT * FROM (VALUES
+      ('partners', 'WHERE code <> ''shop'''), ('materials', ''), ('price_lists', ''), ('processes', ''), ('rates', ''),
+      ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
+      ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
+    PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
+  END LOOP;
+  FOR slot IN 0..31 LOOP
+    PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._jobs_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
+  END LOOP;
+END
+$$;

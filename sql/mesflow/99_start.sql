@@ -1,0 +1,2 @@
+-- When the installation commits, the launcher looks at once.
+SELECT mesflow._wake('launcher');

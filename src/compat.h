@@ -1,0 +1,83 @@
+/*
+ * compat.h
+ *		Differences between the supported majors of PostgreSQL.
+ *
+ * The only file that tests PG_VERSION_NUM.
+ */
+#ifndef MF_COMPAT_H
+#define MF_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 150000
+#error "mesflow needs PostgreSQL 15 or newer"
+#endif
+
+/* 18 lets a module say its name and version. */
+#if PG_VERSION_NUM >= 180000
+#define MF_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mesflow", \
+											.version = MF_VERSION)
+#else
+#define MF_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* A prefix for functions that do not return. */
+#if PG_VERSION_NUM >= 180000
+#define MF_NORETURN		pg_noreturn
+#else
+#define MF_NORETURN		pg_attribute_noreturn()
+#endif
+
+/* A wait event set that lives until it is freed. */
+static inline WaitEventSet *
+mf_compat_wait_event_set(int size)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, size);
+#else
+	return CreateWaitEventSet(TopMemoryContext, size);
+#endif
+}
+
+/*
+ * The number of a wait event called `name`.  `known` is where the caller
+ * keeps it (zero at first): from 17 on a name is registered on first use and
+ * shown in pg_stat_activity, before that all extensions share one event.
+ */
+static inline uint32
+mf_compat_wait_event(uint32 *known, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*known == 0)
+		*known = WaitEventExtensionNew(name);
+#else
+	*known = PG_WAIT_EXTENSION;
+#endif
+	return *known;
+}
+
+/* The settings that limit a session's time; a worker sets them all to 0. */
+#if PG_VERSION_NUM >= 170000
+#define MF_TIMEOUT_SETTINGS \
+	"statement_timeout", "lock_timeout", \
+	"idle_in_transaction_session_timeout", "idle_session_timeout", \
+	"transaction_timeout"
+#else
+#define MF_TIMEOUT_SETTINGS \
+	"statement_timeout", "lock_timeout", \
+	"idle_in_transaction_session_timeout", "idle_session_timeout"
+#endif
+
+/* The parts of a qualified name, as LookupFuncName takes them. */
+#if PG_VERSION_NUM >= 160000
+#define mf_compat_name_list(name)	stringToQualifiedNameList(name, NULL)
+#else
+#define mf_compat_name_list(name)	stringToQualifiedNameList(name)
+#endif
+
+#endif							/* MF_COMPAT_H */

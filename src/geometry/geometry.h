@@ -1,0 +1,38 @@
+/*
+ * geometry.h
+ *		The geometry library: from the bytes of a file to its measurement.
+ *
+ * Pure C without globals; the caller's bytes are only read.  The same bytes
+ * give the same bits on every run and with any number of threads.
+ */
+#ifndef MF_GEOMETRY_H
+#define MF_GEOMETRY_H
+
+#include "../frame/measurement.h"
+
+/* Called now and then with a stage and the percent of the whole work done. */
+typedef void (*MfProgressCallback) (void *arg, MfStage stage, int percent);
+
+typedef struct MfGeometryOptions
+{
+	const char *name;			/* the file's name, a hint only; may be NULL */
+	MfUnit		unit;			/* the caller's, or MF_UNIT_NONE */
+	uint64_t	max_triangles;	/* 0: MF_DEFAULT_MAX_TRIANGLES */
+	uint64_t	memory_limit;	/* bytes the library may allocate; 0: no limit */
+	int			threads;		/* 1 or more */
+	MfProgressCallback progress;	/* may be NULL */
+	void	   *progress_arg;
+} MfGeometryOptions;
+
+#define MF_DEFAULT_MAX_TRIANGLES	UINT64_C(20000000)
+
+/*
+ * Measures `size` bytes.  True: *m is filled.  False: *refusal says why.
+ * Never crashes or loops, whatever the bytes; memory and time are bounded by
+ * the size and the limits given.
+ */
+extern bool mf_geometry_measure(const uint8_t *bytes, size_t size,
+								const MfGeometryOptions *options,
+								MfMeasurement *m, MfRefusal *refusal);
+
+#endif							/* MF_GEOMETRY_H */

@@ -1,0 +1,87 @@
+/*
+ * job.c
+ *		What every step of one measurement needs: saying how far it is, and
+ *		the refusals that any step may have to give.
+ */
+#include "mesh.h"
+
+/* Each stage's share of the whole: from the one before it up to this. */
+static const int stage_until[] = {
+	[MF_STAGE_STARTING] = 0,
+	[MF_STAGE_READING] = 30,
+	[MF_STAGE_WELDING] = 45,
+	[MF_STAGE_TOPOLOGY] = 85,
+	[MF_STAGE_MEASURING] = 99,
+	[MF_STAGE_DONE] = 100
+};
+
+static const int stage_from[] = {
+	[MF_STAGE_STARTING] = 0,
+	[MF_STAGE_READING] = 0,
+	[MF_STAGE_WELDING] = 0,		/* a binary file is welded while read */
+	[MF_STAGE_TOPOLOGY] = 45,
+	[MF_STAGE_MEASURING] = 85,
+	[MF_STAGE_DONE] = 100
+};
+
+/*
+ * Tells the caller how far this stage is.  Called every MF_PROGRESS_ITEMS
+ * items or so; each call is passed on, so that a caller which takes silence
+ * for death hears something.  The percentage never goes back.
+ */
+void
+mf_job_progress(MfJob *job, MfStage stage, uint64_t done, uint64_t total)
+{
+	int			percent = stage_from[stage];
+
+	if (job->progress == NULL)
+		return;
+	if (total > 0)
+		percent += (int) ((double) (stage_until[stage] - stage_from[stage]) *
+						  (double) done / (double) total);
+	if (percent < job->last_percent)
+		percent = job->last_percent;
+	job->last_percent = percent;
+	job->progress(job->progress_arg, stage, percent);
+}
+
+/* Refuses for lack of memory; false, for the caller to return. */
+bool
+mf_job_out_of_memory(MfJob *job)
+{
+	if (job->memory.limit > 0)
+		mf_refuse(job->refusal, MF_ERROR_OUT_OF_MEMORY,
+				  "The model needs more memory to measure than the %.0f MB "
+				  "that are allowed.", (double) job->memory.limit / 1048576);
+	else
+		mf_refuse(job->refusal, MF_ERROR_OUT_OF_MEMORY,
+				  "There is not enough memory to measure the model.");
+	return false;
+}
+
+/* Refuses because of the number of triangles; false. */
+bool
+mf_job_too_many(MfJob *job, uint64_t triangles)
+{
+	mf_refuse(job->refusal, MF_ERROR_TOO_MANY_TRIANGLES,
+			  "The model has %llu triangles or more; at most %llu are "
+			  "allowed.  Please export it with a coarser tolerance.",
+			  (unsigned long long) triangles,
+			  (unsigned long long) job->max_triangles);
+	return false;
+}
+
+/*
+ * Would so many bytes more fit under the limit?  Asked before the work with
+ * what it takes at the least, so that a file which cannot fit is refused at
+ * once.
+ */
+bool
+mf_job_check_memory(MfJob *job, uint64_t bytes)
+{
+	if (job->memory.limit > 0 &&
+		(bytes > job->memory.limit ||
+		 job->memory.used > job->memory.limit - bytes))
+		return mf_job_out_of_memory(job);
+	return true;
+}

@@ -1,0 +1,309 @@
+/*
+ * mesh.h
+ *		What the parts of the geometry library share.
+ *
+ * The way of a file:
+ *
+ *		detect.c		which format these bytes are
+ *		stl_*.c			a reader: bytes to triangles, fed to the weld in blocks
+ *		weld.c			corners with the same coordinates become one vertex
+ *		edges.c			which triangles meet along which edge; shells
+ *		duplicates.c	triangles that are there twice
+ *		orient.c		which triangles of a shell face the wrong way
+ *		measure.c		area, and each shell's volume and first moments
+ *		nesting.c		which shell lies in which
+ *		geometry.c		all of this in order, and the defects
+ *
+ * No globals, no files, no threads: everything works on an MfJob.
+ */
+#ifndef MF_MESH_H
+#define MF_MESH_H
+
+#include "geometry.h"
+
+/* Vertex and edge numbers are 32 bits wide, three per triangle. */
+#define MF_MAX_TRIANGLES_EVER	UINT64_C(1000000000)
+
+/* A coordinate farther out than this, in mm, is no part: 10 km. */
+#define MF_MAX_COORDINATE_MM	1e7
+
+/* Items between two looks at the progress. */
+#define MF_PROGRESS_ITEMS	65536
+
+/* ---- memory.c ---- */
+
+/* What the library has allocated, against what it may. */
+typedef struct MfMemory
+{
+	uint64_t	limit;			/* 0: none */
+	uint64_t	used;
+	uint64_t	peak;
+} MfMemory;
+
+extern void *mf_memory_alloc(MfMemory *memory, uint64_t bytes);
+extern void *mf_memory_grow(MfMemory *memory, void *old, uint64_t old_bytes,
+							uint64_t new_bytes);
+extern void mf_memory_free(MfMemory *memory, void *block, uint64_t bytes);
+
+/* ---- job.c ---- */
+
+/* One call of mf_geometry_measure. */
+typedef struct MfJob
+{
+	const uint8_t *bytes;
+	size_t		size;
+	uint64_t	max_triangles;
+	double		unit_in_mm;
+	const char *unit_name;
+	MfMemory	memory;
+	MfRefusal  *refusal;
+	MfProgressCallback progress;	/* may be NULL */
+	void	   *progress_arg;
+	int			last_percent;
+	uint64_t	trailing_bytes; /* found by the reader */
+} MfJob;
+
+extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
+							uint64_t total);
+extern bool mf_job_out_of_memory(MfJob *job);
+extern bool mf_job_too_many(MfJob *job, uint64_t triangles);
+extern bool mf_job_check_memory(MfJob *job, uint64_t bytes);
+
+/* ---- mesh.c ---- */
+
+/*
+ * Triangles over shared vertices.  Coordinates are kept as the file has
+ * them: 4-byte floats where the format is binary, doubles where it is text.
+ * They are in the file's unit; only results are scaled.
+ */
+typedef struct MfMesh
+{
+	uint32_t	triangle_count;
+	uint32_t	triangle_room;
+	uint32_t	vertex_count;
+	uint32_t	vertex_room;
+	bool		wide;			/* doubles? */
+	uint32_t	(*corners)[3];	/* vertex numbers of each triangle */
+	float		(*narrow_at)[3];	/* one of these two is NULL */
+	double		(*wide_at)[3];
+	double		low[3];			/* bounding box of the vertices */
+	double		high[3];
+} MfMesh;
+
+extern bool mf_mesh_reserve_triangles(MfJob *job, MfMesh *mesh, uint64_t room);
+extern bool mf_mesh_reserve_vertices(MfJob *job, MfMesh *mesh, uint64_t room);
+extern bool mf_mesh_bound(MfJob *job, MfMesh *mesh);
+extern void mf_mesh_free(MfJob *job, MfMesh *mesh);
+
+/* The place of one vertex, in the file's unit. */
+static inline void
+mf_mesh_place(const MfMesh *mesh, uint32_t vertex, double at[3])
+{
+	if (mesh->wide)
+		for (int i = 0; i < 3; i++)
+			at[i] = mesh->wide_at[vertex][i];
+	else
+		for (int i = 0; i < 3; i++)
+			at[i] = (double) mesh->narrow_at[vertex][i];
+}
+
+/* Is a corner of this triangle used twice? */
+static inline bool
+mf_mesh_degenerate(const uint32_t corner[3])
+{
+	return corner[0] == corner[1] || corner[1] == corner[2] ||
+		corner[2] == corner[0];
+}
+
+/* ---- detect.c ---- */
+
+typedef enum MfEncoding
+{
+	MF_ENCODING_NONE = 0,		/* refused, the job says why */
+	MF_ENCODING_STL_BINARY,
+	MF_ENCODING_STL_ASCII
+} MfEncoding;
+
+extern MfEncoding mf_detect_encoding(MfJob *job);
+
+/* ---- readers ---- */
+
+extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
+extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
+
+/* ---- number.c ---- */
+
+typedef enum MfNumberResult
+{
+	MF_NUMBER_OK = 0,
+	MF_NUMBER_MALFORMED,
+	MF_NUMBER_NON_FINITE,		/* nan, inf, or too large for a double */
+	MF_NUMBER_COMMA				/* a decimal comma */
+} MfNumberResult;
+
+/* The longest number that is read, in bytes. */
+#define MF_MAX_NUMBER_LENGTH	64
+
+extern MfNumberResult mf_number_parse(const char *text, size_t length,
+									  double *value);
+
+/* ---- weld.c ---- */
+
+/* The hash table that finds a vertex by its coordinates. */
+typedef struct MfWeld
+{
+	MfJob	   *job;
+	MfMesh	   *mesh;
+	void	   *slots;
+	uint64_t	slot_count;
+	uint64_t	slot_size;
+	uint64_t	seed[2];
+} MfWeld;
+
+extern bool mf_weld_begin(MfWeld *weld, MfJob *job, MfMesh *mesh,
+						  uint64_t expected_triangles);
+extern bool mf_weld_add_narrow(MfWeld *weld, const uint8_t *first,
+							   size_t stride, size_t count);
+extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first,
+							 size_t stride, size_t count);
+extern void mf_weld_end(MfWeld *weld);
+
+/* ---- edges.c ---- */
+
+/* Label of a triangle that is part of no shell. */
+#define MF_NO_SHELL		UINT32_MAX
+
+/*
+ * Half edges, grouped by their lower vertex and sorted by their higher one,
+ * then by triangle: (higher vertex << 32) | (triangle << 1) | downward,
+ * where downward says that the triangle runs from higher to lower.
+ */
+typedef struct MfEdges
+{
+	uint64_t	half_count;
+	uint64_t	half_room;
+	uint64_t   *half;
+	uint32_t	vertex_count;
+	uint32_t   *end;			/* of each lower vertex's group */
+} MfEdges;
+
+#define MF_HALF_VERTEX(half)	((uint32_t) ((half) >> 32))
+#define MF_HALF_TRIANGLE(half)	((uint32_t) (half) >> 1)
+#define MF_HALF_DOWNWARD(half)	((uint32_t) (half) & 1)
+
+/* What the edges say about the surface. */
+typedef struct MfTopology
+{
+	uint32_t	degenerate;		/* triangles left out */
+	uint32_t	degenerate_first;	/* one of them */
+	uint32_t	used_vertices;	/* by the others */
+	uint64_t	edges;
+	uint64_t	boundary;		/* edges of one triangle */
+	uint64_t	non_manifold;	/* of more than two */
+	uint64_t	flipped;		/* of two in the same direction */
+	uint64_t	unbalanced;		/* of more in one direction than the other */
+	uint32_t	boundary_edge[2];	/* one of each, by its vertices */
+	uint32_t	non_manifold_edge[2];
+	uint32_t	flipped_edge[2];
+	uint32_t	shell_count;	/* joined by shared edges */
+	uint32_t   *shell;			/* of each triangle, in order of appearance */
+	uint32_t	shell_room;
+	bool		pairs;			/* has a shell of two triangles */
+} MfTopology;
+
+extern bool mf_edges_match(MfJob *job, const MfMesh *mesh, MfEdges *edges,
+						   MfTopology *topology);
+extern void mf_edges_free(MfJob *job, MfEdges *edges);
+extern void mf_topology_free(MfJob *job, MfTopology *topology);
+
+/* ---- duplicates.c ---- */
+
+/* What a repair does to a triangle; one byte for each. */
+#define MF_MARK_DROPPED	1		/* left out */
+#define MF_MARK_TURNED	2		/* counted with its other side out */
+
+typedef struct MfDuplicates
+{
+	uint64_t	count;			/* triangles beyond the first of their kind */
+	uint32_t	first;			/* one of them */
+	uint64_t	dropped;		/* marked so: the ones that count double */
+} MfDuplicates;
+
+extern bool mf_duplicates_find(MfJob *job, const MfMesh *mesh, uint8_t *mark,
+							   MfDuplicates *duplicates);
+
+/* ---- orient.c ---- */
+
+typedef struct MfOrientation
+{
+	uint64_t	turned;			/* triangles marked so */
+	uint32_t	first;			/* one of them */
+	uint64_t	unbalanced;		/* edges still so with these turned */
+} MfOrientation;
+
+extern bool mf_orient_triangles(MfJob *job, const MfMesh *mesh,
+								const MfEdges *edges, uint8_t *mark,
+								MfOrientation *orientation);
+
+/* ---- measure.c ---- */
+
+/* A sum with what rounding took from it (Neumaier 1974). */
+typedef struct MfSum
+{
+	double		sum;
+	double		lost;
+} MfSum;
+
+/* One shell; only of a mesh whose every shell is closed. */
+typedef struct MfShell
+{
+	MfSum		volume;			/* times 6; negative: faces inward */
+	MfSum		moment[3];		/* times 24, about the box's centre */
+} MfShell;
+
+typedef struct MfSums
+{
+	double		area;
+	uint64_t	zero_area;		/* triangles, the degenerate not counted */
+	uint32_t	zero_area_first;
+	uint32_t	shell_room;
+	MfShell    *shell;			/* NULL: not asked for */
+} MfSums;
+
+extern void mf_sum_add(MfSum *sum, double term);
+extern bool mf_triangle_is_line(const MfMesh *mesh, uint32_t t);
+extern bool mf_measure_sums(MfJob *job, const MfMesh *mesh,
+							const uint32_t *shell, uint32_t shell_count,
+							const uint8_t *mark, MfSums *sums);
+extern void mf_sums_free(MfJob *job, MfSums *sums);
+
+/* ---- nesting.c ---- */
+
+/* What a shell is to the solid. */
+typedef enum MfShellRole
+{
+	MF_SHELL_BODY = 0,			/* encloses material */
+	MF_SHELL_CAVITY,			/* encloses a hollow in a body */
+	MF_SHELL_REDUNDANT_BODY,	/* lies within material */
+	MF_SHELL_REDUNDANT_CAVITY	/* lies in a hollow, or in doubled material */
+} MfShellRole;
+
+typedef struct MfNesting
+{
+	uint8_t    *role;			/* of each shell */
+	bool	   *inverted;		/* the file has it inside out */
+	uint32_t	shell_count;
+	uint32_t	unknown;		/* shells that the budget did not reach */
+} MfNesting;
+
+extern bool mf_nesting_find(MfJob *job, const MfMesh *mesh,
+							const uint32_t *shell, const uint8_t *mark,
+							const MfSums *sums, uint32_t shell_count,
+							MfNesting *nesting);
+extern void mf_nesting_free(MfJob *job, MfNesting *nesting);
+
+/* ---- sort.c ---- */
+
+extern void mf_sort_words(uint64_t *words, size_t count);
+
+#endif							/* MF_MESH_H */

@@ -1,0 +1,41 @@
+/*
+ * guc.h
+ *		The settings of mesflow.
+ */
+#ifndef MF_GUC_H
+#define MF_GUC_H
+
+typedef enum MfEffects
+{
+	MF_EFFECTS_AUTO,
+	MF_EFFECTS_OFF
+} MfEffects;
+
+typedef enum MfSandboxSetting
+{
+	MF_SANDBOX_REQUIRE,
+	MF_SANDBOX_OFF
+} MfSandboxSetting;
+
+extern char *mf_guc_database;
+extern int	mf_guc_effects;		/* MfEffects */
+extern int	mf_guc_jobs_retention;	/* minutes */
+extern int	mf_guc_max_model_size;	/* MB */
+extern int	mf_guc_max_triangles;
+extern char *mf_guc_node_name;
+extern int	mf_guc_pricing_memory;	/* MB */
+extern int	mf_guc_pricing_slots;
+extern int	mf_guc_pricing_timeout; /* seconds */
+extern int	mf_guc_sandbox;		/* MfSandboxSetting */
+extern int	mf_guc_upload_retention;	/* minutes */
+
+/* Most slots that mesflow.pricing_slots can ask for. */
+#define MF_MAX_PRICING_SLOTS	1024
+
+/* Processors this server may use, 1 or more. */
+extern int	mf_guc_cores(void);
+
+/* Defines all settings; called once per process, from _PG_init. */
+extern void mf_guc_define(void);
+
+#endif							/* MF_GUC_H */

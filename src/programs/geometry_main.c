@@ -1,0 +1,417 @@
+/*
+ * geometry_main.c
+ *		mesflow-geometry: measures one 3D model, for a person or as JSON.
+ *
+ * Exit status: 0 measured, 1 refused, 2 used wrongly or not readable.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../geometry/geometry.h"
+#include "geometry_program.h"
+
+#define EXIT_REFUSED	1
+#define EXIT_USAGE		2
+
+/* A pipe has no size: so much is asked for at first. */
+#define FIRST_READ	((size_t) 1024 * 1024)
+
+/* The bytes of a file, mapped or read. */
+typedef struct Content
+{
+	uint8_t    *bytes;
+	size_t		size;
+	size_t		room;			/* of a buffer; 0: mapped */
+} Content;
+
+typedef struct Arguments
+{
+	const char *file;
+	bool		json;
+	MfGeometryOptions options;
+} Arguments;
+
+static const char help[] =
+"mesflow-geometry measures a 3D model: size, volume, area, bodies, defects.\n"
+"\n"
+"Usage:\n"
+"  mesflow-geometry [OPTION]... FILE\n"
+"\n"
+"FILE is a model in STL, binary or ASCII; - reads standard input.\n"
+"\n"
+"Options:\n"
+"  --json               print one JSON object instead of a page\n"
+"  --unit UNIT          the unit of the file: um, mm, cm, m, inch or ft\n"
+"                       (default: mm)\n"
+"  --max-triangles N    refuse a model with more triangles\n"
+"                       (default: 20000000)\n"
+"  --max-memory MB      refuse a model that takes more memory to measure\n"
+"                       (default: no limit)\n"
+"  --help               print this page, then exit\n"
+"  --version            print the version, then exit\n"
+"\n"
+"Exit status: 0 measured, 1 the model was refused, 2 something else failed.\n";
+
+/* Prints to stderr what is wrong, and where to look; returns the status. */
+static int
+__attribute__((format(printf, 1, 2)))
+complain(const char *format,...)
+{
+	va_list		args;
+
+	fputs("mesflow-geometry: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* A whole number from 1 on; 0: it is none. */
+static uint64_t
+parse_count(const char *text, uint64_t most)
+{
+	unsigned long long value;
+	char	   *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return 0;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	return errno != 0 || *end != '\0' || value > most ? 0 : value;
+}
+
+/* Maps a regular file; false: errno says why. */
+static bool
+map_file(int fd, size_t size, Content *content)
+{
+	void	   *mapped;
+
+	content->size = size;
+	if (size == 0)
+		return true;
+	mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (mapped == MAP_FAILED)
+		return false;
+	(void) madvise(mapped, size, MADV_SEQUENTIAL);
+	content->bytes = mapped;
+	return true;
+}
+
+/* Reads anything else to its end; false: errno says why. */
+static bool
+read_stream(int fd, Content *content)
+{
+	for (;;)
+	{
+		ssize_t		got;
+
+		if (content->size == content->room)
+		{
+			const size_t room = content->room > 0 ? content->room * 2 :
+				FIRST_READ;
+			uint8_t    *grown = realloc(content->bytes, room);
+
+			if (grown == NULL)
+				return false;
+			content->bytes = grown;
+			content->room = room;
+		}
+		got = read(fd, content->bytes + content->size,
+				   content->room - content->size);
+		if (got == 0)
+			return true;
+		if (got < 0 && errno != EINTR)
+			return false;
+		if (got > 0)
+			content->size += got;
+	}
+}
+
+/* Gets the bytes of a file; false: errno says why. */
+static bool
+load_content(const char *file, Content *content)
+{
+	int			fd = STDIN_FILENO;
+	struct stat status;
+	bool		good;
+
+	memset(content, 0, sizeof(*content));
+	if (strcmp(file, "-") != 0)
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &status) != 0)
+		return false;
+	if (S_ISDIR(status.st_mode))
+	{
+		errno = EISDIR;
+		return false;
+	}
+	good = S_ISREG(status.st_mode) && fd != STDIN_FILENO ?
+		map_file(fd, status.st_size, content) : read_stream(fd, content);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	return good;
+}
+
+static void
+free_content(Content *content)
+{
+	if (content->room > 0)
+		free(content->bytes);
+	else if (content->bytes != NULL)
+		munmap(content->bytes, content->size);
+}
+
+/* Shows on a terminal how far the work is. */
+static void
+show_progress(void *arg, MfStage stage, int percent)
+{
+	int		   *shown = arg;
+
+	if (percent == *shown)
+		return;
+	*shown = percent;
+	fprintf(stderr, "\r%3d %% %-10s", percent, mf_stage_name(stage));
+	if (stage == MF_STAGE_DONE)
+		fprintf(stderr, "\r%16s\r", "");
+	fflush(stderr);
+}
+
+/* Prints the refusal as JSON: quotes and backslashes are all to escape. */
+static void
+print_refusal_json(const MfRefusal *refusal)
+{
+	printf("{\"error_code\": \"%s\", \"error\": \"",
+		   mf_error_code_name(refusal->code));
+	for (const char *p = refusal->text; *p != '\0'; p++)
+	{
+		if (*p == '"' || *p == '\\')
+			putchar('\\');
+		putchar(*p);
+	}
+	printf("\"}\n");
+}
+
+/* What a person has to know at the end. */
+static const char *
+verdict(const MfMeasurement *m)
+{
+	MfSeverity	worst = MF_SEVERITY_INFO;
+
+	for (int i = 0; i < m->defect_count; i++)
+		if (m->defects[i].severity > worst)
+			worst = m->defects[i].severity;
+	if (isnan(m->volume_mm3))
+		return "no price without a look by a person: the surface does not "
+			"enclose a volume";
+	if (worst == MF_SEVERITY_ERROR)
+		return "no price without a look by a person";
+	if (worst == MF_SEVERITY_WARNING)
+		return "can be priced; please read the warnings";
+	return "can be priced";
+}
+
+/* The measurement as a page for a person. */
+static void
+print_page(const char *file, const MfMeasurement *m)
+{
+	static const char *const severity_titles[] = {
+		[MF_SEVERITY_INFO] = "Note",
+		[MF_SEVERITY_WARNING] = "Warning",
+		[MF_SEVERITY_ERROR] = "Error"
+	};
+	static const char *const unit_notes[] = {
+		[MF_UNIT_FROM_DEFAULT] = "assumed: the file does not say",
+		[MF_UNIT_FROM_FILE] = "as the file says",
+		[MF_UNIT_FROM_CALLER] = "as you said"
+	};
+
+	printf("%s\n\n", file);
+	printf("  Format      %s, unit %s (%s)\n", mf_format_name(m->format),
+		   mf_unit_name(m->unit), unit_notes[m->unit_from]);
+	printf("  Size        %.3f x %.3f x %.3f mm\n",
+		   m->bbox_max[0] - m->bbox_min[0], m->bbox_max[1] - m->bbox_min[1],
+		   m->bbox_max[2] - m->bbox_min[2]);
+	if (isnan(m->volume_mm3))
+		printf("  Volume      not known\n");
+	else
+		printf("  Volume      %.6g cm3\n", m->volume_mm3 / 1000);
+	printf("  Area        %.6g cm2\n", m->area_mm2 / 100);
+	if (!isnan(m->centroid[0]))
+		printf("  Centroid    %.3f, %.3f, %.3f mm\n", m->centroid[0],
+			   m->centroid[1], m->centroid[2]);
+	printf("  Bodies      %lld, closed cavities %lld\n",
+		   (long long) m->bodies, (long long) m->cavities);
+	printf("  Mesh        %lld triangles, %lld vertices, Euler number %lld\n",
+		   (long long) m->triangles, (long long) m->vertices,
+		   (long long) m->euler_number);
+	printf("  Surface     %s, %s\n", m->watertight ? "watertight" :
+		   "not watertight", m->consistent_winding ?
+		   "all faces turned alike" : "faces turned differently");
+	printf("  Measured    in %.1f ms\n\n", m->measured_in_ms);
+
+	for (int i = 0; i < m->defect_count; i++)
+	{
+		const MfDefect *d = &m->defects[i];
+
+		printf("  %-8s    %s\n", severity_titles[d->severity],
+			   mf_defect_message(d->code));
+		printf("              %s: %lld%s", mf_defect_name(d->code),
+			   (long long) d->count, d->repaired ? ", repaired" : "");
+		if (d->located)
+			printf(", first at %.3f, %.3f, %.3f mm", d->at[0], d->at[1],
+				   d->at[2]);
+		printf("\n");
+	}
+	printf("%s  Verdict     %s.\n", m->defect_count > 0 ? "\n" : "",
+		   verdict(m));
+}
+
+/* Reads the command line; anything but 0 is the exit status. */
+static int
+read_arguments(int argc, char **argv, Arguments *arguments)
+{
+	static const struct option names[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"unit", required_argument, NULL, 'u'},
+		{"max-triangles", required_argument, NULL, 't'},
+		{"max-memory", required_argument, NULL, 'm'},
+		{NULL, 0, NULL, 0}
+	};
+	int			option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", names, NULL)) != -1)
+	{
+		switch (option)
+		{
+			case 'j':
+				arguments->json = true;
+				break;
+			case 'u':
+				arguments->options.unit = mf_unit_by_name(optarg);
+				if (arguments->options.unit == MF_UNIT_NONE)
+					return complain("unknown unit \"%s\": say um, mm, cm, m, "
+									"inch or ft", optarg);
+				break;
+			case 't':
+				arguments->options.max_triangles =
+					parse_count(optarg, UINT64_MAX);
+				if (arguments->options.max_triangles == 0)
+					return complain("\"%s\" is no number of triangles",
+									optarg);
+				break;
+			case 'm':
+				arguments->options.memory_limit =
+					parse_count(optarg, UINT64_MAX >> 20) << 20;
+				if (arguments->options.memory_limit == 0)
+					return complain("\"%s\" is no number of megabytes",
+									optarg);
+				break;
+			case ':':
+				return complain("option \"%s\" needs a value; try --help",
+								argv[optind - 1]);
+			default:
+				return complain("unknown option \"%s\"; try --help",
+								argv[optind - 1]);
+		}
+	}
+	if (optind >= argc)
+		return complain("no file given; try --help");
+	if (optind + 1 < argc)
+		return complain("one file at a time: what is \"%s\"?",
+						argv[optind + 1]);
+	arguments->file = argv[optind];
+	return 0;
+}
+
+/* Measures a file and prints what came out; returns the exit status. */
+static int
+measure(Arguments *arguments)
+{
+	int			shown = -1;
+	int			exit_status = EXIT_SUCCESS;
+	char		json[MF_MEASUREMENT_JSON_MAX];
+	Content		content;
+	MfMeasurement m;
+	MfRefusal	refusal;
+
+	if (!load_content(arguments->file, &content))
+		return complain("cannot read \"%s\": %s", arguments->file,
+						strerror(errno));
+	arguments->options.name = arguments->file;
+	arguments->options.threads = 1;
+	if (isatty(STDERR_FILENO))
+	{
+		arguments->options.progress = show_progress;
+		arguments->options.progress_arg = &shown;
+	}
+
+	if (!mf_geometry_measure(content.bytes, content.size, &arguments->options,
+							 &m, &refusal))
+	{
+		if (shown >= 0)
+			fprintf(stderr, "\r%16s\r", "");
+		if (arguments->json)
+			print_refusal_json(&refusal);
+		else
+			printf("%s\n\n  Refused     %s\n              %s\n",
+				   arguments->file, mf_error_code_name(refusal.code),
+				   refusal.text);
+		exit_status = EXIT_REFUSED;
+	}
+	else if (!arguments->json)
+		print_page(arguments->file, &m);
+	else if (mf_measurement_to_json(&m, json, sizeof(json)) > 0)
+		printf("%s\n", json);
+	else
+		exit_status = complain("the measurement is too long to print");
+	free_content(&content);
+
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return complain("cannot write: %s", strerror(errno));
+	return exit_status;
+}
+
+int
+main(int argc, char **argv)
+{
+	Arguments	arguments = {0};
+	int			status;
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+	{
+		fputs(help, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+	{
+		printf("mesflow-geometry %s (engine %d)\n", MF_VERSION,
+			   MF_ENGINE_VERSION);
+		return EXIT_SUCCESS;
+	}
+
+	/* How the server starts this program; see geometry_serve.c. */
+	if (argc == 3 && strcmp(argv[1], "--serve") == 0)
+	{
+		const uint64_t parent = parse_count(argv[2], INT32_MAX);
+
+		if (parent == 0)
+			return complain("\"%s\" is no process", argv[2]);
+		return mf_geometry_serve((pid_t) parent);
+	}
+
+	status = read_arguments(argc, argv, &arguments);
+	return status != 0 ? status : measure(&arguments);
+}

@@ -1,0 +1,325 @@
+# MesflowNode: a server of PostgreSQL's own test framework that runs mesflow,
+# and what tests of its workers' lives ask of it.
+#
+#	use MesflowNode;
+#	my $node = MesflowNode->ready('main', conf => "mesflow.pricing_slots = 2");
+#	my $model = $node->upload('crafted/ring_band.stl');
+#	$node->await(qq(SELECT state = 'measured' FROM mesflow.models
+#		WHERE id = '$model'), 'measured');
+#	$node->sound('after a measurement');
+#
+# Waiting is asking again until a query is true, a bounded number of times,
+# then a failed test; nothing here measures a time.
+package MesflowNode;
+
+use strict;
+use warnings;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @ISA = ('PostgreSQL::Test::Cluster');
+
+# The database that is served, and used where none is named.
+our $DATABASE = 'mesflow';
+
+# MesflowNode->ready(NAME, conf => TEXT, catalog => 0, extension => 0):
+# a started node with the extension and the example catalog.
+sub ready
+{
+	my ($class, $name, %option) = @_;
+	my $node = $class->new($name);
+
+	$node->prepare(%option);
+	$node->start;
+	$node->install(%option) unless exists $option{extension} && !$option{extension};
+	return $node;
+}
+
+# A new data directory with the library loaded and the database made, not
+# started.  conf: more settings; init: more arguments of init().
+sub prepare
+{
+	my ($node, %option) = @_;
+	my $statement = "CREATE DATABASE $DATABASE\n";
+	my ($out, $err);
+
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ],
+		%{ $option{init} // {} });
+
+	# Made without a server, so that workers find it when they first start.
+	IPC::Run::run(
+		[
+			$node->installed_command('postgres'), '--single',
+			'-c', 'shared_preload_libraries=',
+			'-D', $node->data_dir, 'postgres'
+		],
+		'<', \$statement, '>', \$out, '2>', \$err)
+	  or BAIL_OUT("could not make the database: $err");
+
+	# The framework turns restarts off; our tests are about what comes after.
+	$node->append_conf('postgresql.conf', <<"END" . ($option{conf} // '') . "\n");
+shared_preload_libraries = 'mesflow'
+mesflow.database = '$DATABASE'
+max_worker_processes = 16
+restart_after_crash = on
+END
+	return;
+}
+
+sub install
+{
+	my ($node, %option) = @_;
+
+	$node->sql('CREATE EXTENSION mesflow');
+	$node->sql('SELECT mesflow.load_example_catalog()')
+	  unless exists $option{catalog} && !$option{catalog};
+	return;
+}
+
+# sql(QUERY [, DATABASE]): its output; dies where it fails.
+sub sql
+{
+	my ($node, $query, $database) = @_;
+
+	return $node->safe_psql($database // $DATABASE, $query);
+}
+
+# The SQLSTATE that a query fails with; '' where it does not fail, undef
+# where there is no server to say one.
+sub sqlstate
+{
+	my ($node, $query, $database) = @_;
+	my ($status, $out, $err) = $node->psql($database // $DATABASE,
+		"\\set VERBOSITY sqlstate\n$query");
+
+	return '' if $status == 0 && $err !~ /^(?:psql:\S+ )?ERROR:/m;
+	return $err =~ /\bERROR:\s+(\w{5})\b/ ? $1 : undef;
+}
+
+# await(QUERY, WHAT [, EXPECTED [, DATABASE]]): one test, passed as soon as
+# the query prints EXPECTED ('t').  It survives a server that comes back.
+sub await
+{
+	my ($node, $query, $what, $expected, $database) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $came = $node->poll_query_until($database // $DATABASE, $query, $expected);
+	ok($came, $what);
+	return $came;
+}
+
+# ---- workers and programs -----------------------------------------------
+
+# The pid of the worker of a kind, undef where none runs.
+sub worker_pid
+{
+	my ($node, $kind) = @_;
+	my $pid = $node->sql(
+		"SELECT pid FROM mesflow.worker_status WHERE kind = '$kind'");
+
+	return $pid =~ /^\d+$/ ? $pid : undef;
+}
+
+# Waits until a worker of this kind runs that is not the process OLD, and
+# returns its pid.
+sub await_worker
+{
+	my ($node, $kind, $old) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$old //= 0;
+	$node->await(
+		"SELECT EXISTS (SELECT FROM mesflow.worker_status"
+		  . " WHERE kind = '$kind' AND pid <> $old)",
+		"a $kind worker runs" . ($old ? " in place of $old" : '')) or return;
+	return $node->worker_pid($kind);
+}
+
+# (parent, name, state) of a process, from /proc; nothing where there is none.
+sub process
+{
+	my ($pid) = @_;
+
+	open(my $in, '<', "/proc/$pid/stat") or return;
+	my $line = <$in>;
+	close($in);
+
+	# The name may hold anything, parentheses too.
+	return unless defined $line && $line =~ /^\d+ \((.*)\) (\S) (\d+) /s;
+	return ($3, $1, $2);
+}
+
+# Does this process run?  One that ended and waits to be reaped does not.
+sub alive
+{
+	my ($pid) = @_;
+	my ($parent, $name, $state) = process($pid);
+
+	return defined $state && $state !~ /[ZX]/;
+}
+
+# The children of a process, by pid, of one program where it is named.
+sub children
+{
+	my ($pid, $program) = @_;
+	my @children;
+
+	foreach my $entry (glob('/proc/[0-9]*'))
+	{
+		my ($child) = $entry =~ /(\d+)$/;
+		my ($parent, $name, $state) = process($child);
+
+		next unless defined $parent && $parent == $pid && $state !~ /[ZX]/;
+
+		# The kernel keeps 15 characters of a name.
+		push @children, $child
+		  if !defined $program || $name eq substr($program, 0, 15);
+	}
+	return sort { $a <=> $b } @children;
+}
+
+# The running mesflow-geometry processes of the pricing worker.
+sub helper_pids
+{
+	my ($node) = @_;
+	my $worker = $node->worker_pid('pricing');
+
+	return defined $worker ? children($worker, 'mesflow-geometry') : ();
+}
+
+# await_true(SUB, WHAT): one test, passed as soon as SUB returns a true value,
+# which is handed on.  For what no query can see; the server is the clock.
+sub await_true
+{
+	my ($node, $sub, $what) = @_;
+	my $value;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	for my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		$value = $sub->() and last;
+		select(undef, undef, undef, 0.1);
+	}
+	ok($value, $what);
+	return $value;
+}
+
+# signal(NAME, PID ...): true where all of them were there to get it.
+sub signal
+{
+	my ($node, $name, @pids) = @_;
+
+	die "no process to signal\n" unless @pids;
+	return kill($name, @pids) == @pids;
+}
+
+# ---- models and jobs ----------------------------------------------------
+
+# The folder of the models to test with; undef where this machine has none:
+#	plan skip_all => 'no models here' unless MesflowNode::models();
+sub models
+{
+	my $folder = $ENV{MESFLOW_MODELS} // '';
+
+	return $folder ne '' && -d $folder ? $folder : undef;
+}
+
+sub literal
+{
+	my ($text) = @_;
+
+	return 'NULL' unless defined $text;
+	return "'" . ($text =~ s/'/''/gr) . "'";
+}
+
+# upload(FILE, unit => U, partner => P, filename => F): the model's id.  FILE
+# is a path, or one below models(); the server reads it.
+sub upload
+{
+	my ($node, $file, %option) = @_;
+	my $path = $file =~ m{^/} ? $file : models() . "/$file";
+	my $name = $option{filename} // ($file =~ s{.*/}{}r);
+
+	return $node->sql(
+		sprintf "SELECT mesflow.upload_model(pg_read_binary_file(%s), %s, %s, %s)",
+		literal($path), literal($name), literal($option{unit}),
+		literal($option{partner} // 'shop'));
+}
+
+# upload_bytes(BYTES, FILENAME, ...): the same for what the test made itself.
+sub upload_bytes
+{
+	my ($node, $bytes, $filename, %option) = @_;
+
+	return $node->sql(
+		sprintf "SELECT mesflow.upload_model('\\x%s', %s, %s, %s)",
+		unpack('H*', $bytes), literal($filename), literal($option{unit}),
+		literal($option{partner} // 'shop'));
+}
+
+# A cube of edge A as a binary STL file: a model that needs no file, and
+# another one for every A.
+sub cube
+{
+	my ($a) = @_;
+	my @corner = map { [ map { $_ * $a } $_ & 1, $_ >> 1 & 1, $_ >> 2 & 1 ] } 0 .. 7;
+	my @faces = (
+		[ 0, 2, 3, 1 ], [ 4, 5, 7, 6 ], [ 0, 1, 5, 4 ],
+		[ 2, 6, 7, 3 ], [ 0, 4, 6, 2 ], [ 1, 3, 7, 5 ]);
+	my $bytes = pack('a80 V', 'a cube', 12);
+
+	foreach my $face (@faces)
+	{
+		my ($p, $q, $r, $s) = @$face;
+		foreach my $triangle ([ $p, $q, $r ], [ $p, $r, $s ])
+		{
+			$bytes .= pack('f<12 v', 0, 0, 0,
+				(map { @{ $corner[$_] } } @$triangle), 0);
+		}
+	}
+	return $bytes;
+}
+
+# Jobs by state, as price_jobs tells: {queued => 1, done => 3, ...}, and all
+# of them under "total".
+sub job_counts
+{
+	my ($node) = @_;
+	my %count = (total => 0);
+
+	foreach my $row (split /\n/,
+		$node->sql('SELECT state, count(*) FROM mesflow.price_jobs GROUP BY 1'))
+	{
+		my ($state, $number) = split /\|/, $row;
+		$count{$state} = $number;
+		$count{total} += $number;
+	}
+	return \%count;
+}
+
+# One test: none of the jobs ever submitted is missing or there twice.
+sub jobs_are
+{
+	my ($node, $submitted, $what) = @_;
+	my $count = $node->job_counts;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($count->{total}, $submitted, $what)
+	  or diag(join ', ', map { "$_ $count->{$_}" } sort keys %$count);
+	return;
+}
+
+# One test: verify_jobs() finds nothing wrong.
+sub sound
+{
+	my ($node, $what) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($node->sql('SELECT * FROM mesflow.verify_jobs()'),
+		'', "verify_jobs() finds nothing" . (defined $what ? ": $what" : ''));
+	return;
+}
+
+1;
