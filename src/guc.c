@@ -27,7 +27,6 @@
 #define MAX_NODE_NAME		63
 
 char	   *mf_guc_database;
-int			mf_guc_effects = MF_EFFECTS_AUTO;
 int			mf_guc_jobs_retention;
 int			mf_guc_max_model_size;
 int			mf_guc_max_triangles;
@@ -37,12 +36,6 @@ int			mf_guc_pricing_slots;
 int			mf_guc_pricing_timeout;
 int			mf_guc_sandbox = MF_SANDBOX_REQUIRE;
 int			mf_guc_upload_retention;
-
-static const struct config_enum_entry effects_options[] = {
-	{"auto", MF_EFFECTS_AUTO, false},
-	{"off", MF_EFFECTS_OFF, false},
-	{NULL, 0, false}
-};
 
 static const struct config_enum_entry sandbox_options[] = {
 	{"require", MF_SANDBOX_REQUIRE, false},
@@ -98,16 +91,6 @@ mf_guc_define(void)
 							   PGC_POSTMASTER : PGC_SIGHUP,
 							   0,
 							   NULL, NULL, NULL);
-
-	DefineCustomEnumVariable("mesflow.effects",
-							 "Sets whether this server may act on the outside world.",
-							 "auto: unless the database is a copy that nobody has armed.",
-							 &mf_guc_effects,
-							 MF_EFFECTS_AUTO,
-							 effects_options,
-							 PGC_SIGHUP,
-							 0,
-							 NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mesflow.jobs_retention",
 							"Sets how long the history of price jobs is kept.",

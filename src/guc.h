@@ -5,12 +5,6 @@
 #ifndef MF_GUC_H
 #define MF_GUC_H
 
-typedef enum MfEffects
-{
-	MF_EFFECTS_AUTO,
-	MF_EFFECTS_OFF
-} MfEffects;
-
 typedef enum MfSandboxSetting
 {
 	MF_SANDBOX_REQUIRE,
@@ -18,7 +12,6 @@ typedef enum MfSandboxSetting
 } MfSandboxSetting;
 
 extern char *mf_guc_database;
-extern int	mf_guc_effects;		/* MfEffects */
 extern int	mf_guc_jobs_retention;	/* minutes */
 extern int	mf_guc_max_model_size;	/* MB */
 extern int	mf_guc_max_triangles;

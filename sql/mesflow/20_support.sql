@@ -59,8 +59,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN CASE
-    WHEN traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}'
-     AND substr(traceparent, 1, 2) <> 'ff'
+    WHEN traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$'
+     AND substr(traceparent, 1, 2) <> 'ff' AND (substr(traceparent, 1, 2) <> '00' OR length(traceparent) = 55)
      AND substr(traceparent, 4, 32) <> repeat('0', 32)
      AND substr(traceparent, 37, 16) <> repeat('0', 16)
     THEN substr(traceparent, 4, 32)::uuid
@@ -76,13 +76,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (floor(extract(epoch FROM at) / 86400)::bigint % 32)::smallint;
 COMMENT ON FUNCTION _ring_slot(timestamptz) IS 'The slot of a log''s ring that holds this moment: its day (UTC) modulo 32.';
 
--- Which database this is. More than one row, or another row: this is a copy (see arm()).
+-- Which database this is. A restored dump brings the rows of where it came from: any that is not about this very
+-- database makes it a copy.
 CREATE TABLE _identity (
   system_identifier bigint NOT NULL,
   database oid NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  reason text NOT NULL,
-  PRIMARY KEY (system_identifier, database)
+  reason text NOT NULL
 );
 COMMENT ON TABLE _identity IS 'The cluster and database that mesflow was installed or armed in; compared when workers start.';
 INSERT INTO _identity (system_identifier, database, reason)
@@ -92,11 +92,9 @@ INSERT INTO _identity (system_identifier, database, reason)
 CREATE FUNCTION _is_copy() RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-  SELECT NOT EXISTS (
-    SELECT FROM _identity i
-      JOIN pg_catalog.pg_database d ON d.oid = i.database
-     WHERE i.system_identifier = _system_identifier()
-       AND d.datname = current_database());
+  SELECT coalesce(bool_or((i.system_identifier, i.database) IS DISTINCT FROM (_system_identifier(), d.oid)), true)
+    FROM _identity i, pg_catalog.pg_database d
+   WHERE d.datname = current_database();
 END;
 COMMENT ON FUNCTION _is_copy() IS 'True in a copy of the database that mesflow was installed or armed in: nothing runs there until arm().';
 

@@ -39,7 +39,7 @@ CREATE TABLE price_lists (
   state text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'active', 'retired')),
   valid_from timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX ON price_lists (valid_from) WHERE state = 'active';
+CREATE INDEX ON price_lists (valid_from DESC, code) WHERE state = 'active';
 COMMENT ON TABLE price_lists IS 'One version of all rates; a quote names the version that priced it.';
 COMMENT ON COLUMN price_lists.code IS 'its name';
 COMMENT ON COLUMN price_lists.currency IS 'ISO 4217 code; all rates of the list are in this currency';
@@ -97,7 +97,9 @@ CREATE TABLE rates (
   value numeric NOT NULL CHECK (value >= 0 AND value < 1e12),
   unit text NOT NULL DEFAULT '',
   public boolean NOT NULL DEFAULT true,
-  UNIQUE NULLS NOT DISTINCT (price_list, process, material, name)
+  process_key text GENERATED ALWAYS AS (coalesce(process, '')) STORED,
+  material_key text GENERATED ALWAYS AS (coalesce(material, '')) STORED,
+  CONSTRAINT rates_key UNIQUE (price_list, process_key, material_key, name)
 );
 COMMENT ON TABLE rates IS
   'The numbers of a price list. A rate of a process and material beats one of the process, which beats one of the material, which beats a general one.';
@@ -108,6 +110,8 @@ COMMENT ON COLUMN rates.name IS 'what the pricing function calls it';
 COMMENT ON COLUMN rates.value IS 'in the list''s currency, or a quantity as the unit says';
 COMMENT ON COLUMN rates.unit IS 'for people, for example EUR/g';
 COMMENT ON COLUMN rates.public IS 'may customers see breakdown lines made from it?';
+COMMENT ON COLUMN rates.process_key IS 'process, or empty: made from it, for the index';
+COMMENT ON COLUMN rates.material_key IS 'material, or empty: made from it, for the index';
 
 -- A list of codes, for hints.
 CREATE FUNCTION _codes(codes text[]) RETURNS text

@@ -65,15 +65,15 @@ CREATE TABLE _measurements (
   overhang_area_mm2 float8 CHECK (overhang_area_mm2 >= 0 AND overhang_area_mm2 < 'Infinity'),
   support_volume_mm3 float8 CHECK (support_volume_mm3 >= 0 AND support_volume_mm3 < 'Infinity'),
   convex_hull_volume_mm3 float8 CHECK (convex_hull_volume_mm3 >= 0 AND convex_hull_volume_mm3 < 'Infinity'),
-  centroid float8[] CHECK (cardinality(centroid) = 3),
-  measured_in_ms float8,
+  centroid float8[] CHECK (centroid IS NULL OR (cardinality(centroid) = 3 AND '-Infinity' < ALL (centroid) AND 'Infinity' > ALL (centroid)) IS TRUE),
+  measured_in_ms float8 CHECK (measured_in_ms >= 0 AND measured_in_ms < 1e10),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (sha256, unit, engine_version),
   CHECK ((error_code IS NULL) = (triangles IS NOT NULL)),
   CHECK (error_code IS NOT NULL OR (area_mm2 IS NOT NULL AND bodies IS NOT NULL AND watertight IS NOT NULL
          AND bbox_min[1] <= bbox_max[1] AND bbox_min[2] <= bbox_max[2] AND bbox_min[3] <= bbox_max[3]
          AND bbox_max[1] < 'Infinity' AND bbox_max[2] < 'Infinity' AND bbox_max[3] < 'Infinity'
-         AND bbox_min[1] > '-Infinity' AND bbox_min[2] > '-Infinity' AND bbox_min[3] > '-Infinity'))
+         AND bbox_min[1] > '-Infinity' AND bbox_min[2] > '-Infinity' AND bbox_min[3] > '-Infinity') IS TRUE)
 );
 COMMENT ON TABLE _measurements IS
   'What is known of (bytes, unit, engine version): the facts, or the error code of a file that could not be measured.';
@@ -137,16 +137,27 @@ COMMENT ON FUNCTION _content_sha256(bigint) IS 'SHA-256 of a content of any size
 CREATE FUNCTION _content_slice(content bigint, at bigint, length integer) RETURNS bytea
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
 AS $$
 #variable_conflict use_column
+DECLARE
+  upto constant bigint := least($2, 1::bigint << 62) + $3;
+  piece bytea;
+  slice bytea;
 BEGIN
-  RETURN (SELECT coalesce(string_agg(
-           substring(c.bytes FROM greatest($2 - c.at, 0)::integer + 1
-                     FOR greatest(0, least(octet_length(c.bytes), $2 + $3 - c.at) - greatest($2 - c.at, 0))::integer),
-           ''::bytea ORDER BY c.at), ''::bytea)
-    FROM mesflow._chunks c
-   WHERE c.content = $1 AND c.at < $2 + $3
-     AND c.at >= coalesce((SELECT max(f.at) FROM mesflow._chunks f WHERE f.content = $1 AND f.at <= $2), 0));
+  FOR piece IN
+    SELECT substring(c.bytes FROM greatest($2 - c.at, 0)::integer + 1 FOR greatest(least(octet_length(c.bytes), upto - c.at) - greatest($2 - c.at, 0), 0)::integer)
+      FROM mesflow._chunks c
+     WHERE c.content = $1 AND c.at < upto
+       AND c.at >= coalesce((SELECT f.at FROM mesflow._chunks f WHERE f.content = $1 AND f.at <= $2 ORDER BY f.at DESC LIMIT 1), 0)
+       AND c.at + octet_length(c.bytes) > $2
+     ORDER BY c.at
+  LOOP
+    slice := CASE WHEN slice IS NULL THEN piece ELSE slice || piece END;
+  END LOOP;
+  RETURN coalesce(slice, '');
 END
 $$;
 COMMENT ON FUNCTION _content_slice(bigint, bigint, integer) IS 'Up to `length` bytes of a content from an offset on; shorter at its end.';
@@ -288,9 +299,9 @@ DECLARE
   size bigint := octet_length($3);
   here record;
 BEGIN
-  IF $2 IS NULL OR $3 IS NULL OR $2 < 0 OR $2 + size > u.size_bytes THEN
+  IF $2 IS NULL OR $3 IS NULL OR $2 < 0 OR $2 > u.size_bytes - size THEN
     PERFORM mesflow._raise('MF400', 'piece outside of the file',
-      format('The piece covers bytes %s to %s; the file has %s.', coalesce($2::text, 'NULL'), coalesce(($2 + size)::text, 'NULL'), u.size_bytes),
+      format('The piece covers bytes %s to %s; the file has %s.', coalesce($2::text, 'NULL'), coalesce(($2::numeric + size)::text, 'NULL'), u.size_bytes),
       'Give each piece its offset in the file, counted from 0.');
   ELSIF size > 64 * 1024 * 1024 THEN
     PERFORM mesflow._raise('MF400', 'piece too large', format('The piece has %s bytes.', size), 'Send pieces of up to 64 MB.');

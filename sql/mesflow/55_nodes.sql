@@ -202,7 +202,7 @@ BEGIN
   IF stored IS NULL THEN
     RETURN NULL;
   END IF;
-  RETURN mesflow._content_slice(stored, greatest($5, 0), least(coalesce($6, 268435456), 268435456));
+  RETURN mesflow._content_slice(stored, least(greatest($5, 0), 1::bigint << 62), least(coalesce($6, 268435456), 268435456));
 END
 $$;
 COMMENT ON FUNCTION job_content(integer, bytea, bigint, bigint, bigint, integer) IS
@@ -273,7 +273,7 @@ BEGIN
         j.attempt := j.attempt + 1;
         PERFORM mesflow._settle_job(j, result, n.id, r.started_at);
         PERFORM mesflow._release_followers(j.id, result, n.id);
-        IF result.measured_in_ms > 0 AND j.size_bytes > 0 THEN
+        IF result.measured_in_ms > 0 AND j.size_bytes >= 1048576 THEN     -- small files take what a start takes, whatever their size
           UPDATE mesflow._nodes SET ms_per_mb = 0.9 * ms_per_mb + 0.1 * result.measured_in_ms / (j.size_bytes / 1048576.0) WHERE id = n.id;
         END IF;
       END IF;

@@ -22,27 +22,24 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_rates jsonb;
-  private_names jsonb;
+  private_rates jsonb;
 BEGIN
-  -- Four index probes, the most general first: the last one of a name stays.
-  SELECT jsonb_object_agg(r.name, r.value ORDER BY r.rank), coalesce(jsonb_agg(r.name) FILTER (WHERE NOT r.public), '[]')
-    INTO found_rates, private_names
-    FROM (SELECT 1 AS rank, r.name, r.value, r.public FROM mesflow.rates r
-           WHERE r.price_list = $1 AND r.process IS NULL AND r.material IS NULL
-          UNION ALL
-          SELECT 2, r.name, r.value, r.public FROM mesflow.rates r
-           WHERE r.price_list = $1 AND r.process IS NULL AND r.material = $3
-          UNION ALL
-          SELECT 3, r.name, r.value, r.public FROM mesflow.rates r
-           WHERE r.price_list = $1 AND r.process = $2 AND r.material IS NULL
-          UNION ALL
-          SELECT 4, r.name, r.value, r.public FROM mesflow.rates r
-           WHERE r.price_list = $1 AND r.process = $2 AND r.material = $3) r;
-  RETURN jsonb_set(coalesce(found_rates, '{}'), '{_private}', private_names);
+  -- One index scan, the most general rates first: the last one of a name stays.
+  SELECT jsonb_object_agg(r.name, r.value), jsonb_object_agg(r.name, NOT r.public)
+    INTO found_rates, private_rates
+    FROM (SELECT r.name, r.value, r.public FROM mesflow.rates r
+           WHERE r.price_list = $1 AND r.process_key = ANY (ARRAY['', $2]) AND r.material_key = ANY (ARRAY['', $3])
+           ORDER BY r.process_key, r.material_key) r;
+  RETURN coalesce(found_rates, '{}') || jsonb_build_object('_private', coalesce(private_rates, '{}'));
 END
 $$;
 COMMENT ON FUNCTION _rates(text, text, text) IS
-  'The rates that hold for a process and material in a price list, {"name": value}, the most specific of each name; under _private the names that customers do not see.';
+  'The rates that hold for a process and material in a price list, {"name": value}, the most specific of each name; under _private, by name, which of them customers do not see.';
+
+CREATE FUNCTION _breakdown_line(line text, per text, quantity numeric, unit text, rate numeric, amount numeric, public boolean, why text) RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_breakdown_line';
+COMMENT ON FUNCTION _breakdown_line(text, text, numeric, text, numeric, numeric, boolean, text) IS
+  'A line of a breakdown: the object of its arguments.';
 
 CREATE FUNCTION _line(line text, per text, quantity numeric, unit text, rates jsonb, rate text, why text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -56,8 +53,7 @@ BEGIN
                            format('The rates that hold here are: %s.', mesflow._codes(ARRAY(SELECT k FROM jsonb_object_keys(rates - '_private') k ORDER BY 1))),
                            'Add it to mesflow.rates for this price list.');
   END IF;
-  RETURN jsonb_build_object('line', line, 'per', per, 'quantity', quantity, 'unit', unit, 'rate', value,
-                            'amount', round(quantity * value, 2), 'public', NOT rates -> '_private' ? rate, 'why', why);
+  RETURN mesflow._breakdown_line(line, per, quantity, unit, value, round(quantity * value, 2), NOT (rates -> '_private' -> rate)::boolean, why);
 END
 $$;
 COMMENT ON FUNCTION _line(text, text, numeric, text, jsonb, text, text) IS
@@ -83,20 +79,21 @@ DECLARE
   solid constant numeric := walls + round((volume - walls) * infill, 4);
   solid_why constant text := CASE WHEN infill = 1 THEN format('%s cm3', volume)
                                   ELSE format('(%s cm3 walls + %s cm3 x %s infill)', walls, volume - walls, infill) END;
+  pieces constant text := CASE quantity WHEN 1 THEN '1 piece' ELSE quantity || ' pieces' END;
   lines jsonb;
 BEGIN
   lines := jsonb_build_array(
     mesflow._line('material', 'piece', round(solid * material.density_g_cm3, 4) * quantity, 'g', rates, 'material',
-                  format('%s x %s g/cm3 x %s pieces', solid_why, trim_scale(material.density_g_cm3), quantity)));
+                  format('%s x %s g/cm3 x %s', solid_why, trim_scale(material.density_g_cm3), pieces)));
   IF coalesce(build_rate, 0) = 0 THEN
     PERFORM mesflow._raise('MF404', 'there is no rate "build_rate"', 'Machine time is volume over the build rate, cm3/h, which is missing or zero.',
                            'Add it to mesflow.rates for this price list.');
   END IF;
   lines := lines || mesflow._line('machine', 'piece', round(solid / build_rate, 4) * quantity, 'h', rates, 'machine_hour',
-                  format('%s / %s cm3/h x %s pieces', solid_why, trim_scale(build_rate), quantity));
+                  format('%s / %s cm3/h x %s', solid_why, trim_scale(build_rate), pieces));
   IF finish <> 'none' THEN
     lines := lines || mesflow._line('finishing', 'piece', area * quantity, 'cm2', rates, 'finish_' || finish,
-                  format('%s: %s cm2 surface x %s pieces', finish, area, quantity));
+                  format('%s: %s cm2 surface x %s', finish, area, pieces));
   END IF;
   RETURN lines || mesflow._line('setup', 'batch', 1, '', rates, 'setup', 'preparing one batch');
 END
@@ -224,7 +221,7 @@ BEGIN
     FOR i IN 0 .. jsonb_array_length(lines) - 1 LOOP
       sum_of_lines := sum_of_lines + (lines -> i -> 'amount')::numeric;
     END LOOP;
-    IF sum_of_lines IS NULL OR sum_of_lines NOT BETWEEN 0 AND 1e15 THEN
+    IF lines = '[]' OR sum_of_lines IS NULL OR sum_of_lines NOT BETWEEN 0 AND 1e15 THEN
       PERFORM mesflow._raise('MF400', 'the lines have no sum', format('They add up to %s.', coalesce(sum_of_lines::text, 'NULL')),
                              'A pricing function returns an array of lines whose amounts add up to 0 or more.');
     END IF;
@@ -237,21 +234,20 @@ BEGIN
   price.unit_price := round(sum_of_lines / quantity / list.rounding) * list.rounding;
   price.net := price.unit_price * quantity;
   IF price.net <> sum_of_lines THEN
-    lines := lines || jsonb_build_object('line', 'rounding', 'per', 'batch', 'quantity', 1, 'unit', '', 'rate', price.net - sum_of_lines,
-                                         'amount', price.net - sum_of_lines, 'public', true,
-                                         'why', format('unit price to %s, x %s pieces', list.rounding, quantity));
+    lines := lines || mesflow._breakdown_line('rounding', 'batch', 1, '', price.net - sum_of_lines, price.net - sum_of_lines, true,
+                                              format('unit price to %s, x %s', list.rounding, quantity));
   END IF;
   IF list.tax_included THEN
     price.total := price.net;
     price.tax := round(price.total * list.tax_rate / (1 + list.tax_rate), 2);
     price.net := price.total - price.tax;
-    lines := lines || jsonb_build_object('line', 'tax', 'per', 'batch', 'quantity', price.tax, 'unit', '', 'rate', 0, 'amount', 0, 'public', true,
-                                         'why', format('%s of the lines above are %s %% tax', price.tax, trim_scale(list.tax_rate * 100)));
+    lines := lines || mesflow._breakdown_line('tax', 'batch', price.tax, '', 0, 0, true,
+                                              format('%s of the lines above are %s %% tax', price.tax, trim_scale(list.tax_rate * 100)));
   ELSE
     price.tax := round(price.net * list.tax_rate, 2);
     price.total := price.net + price.tax;
-    lines := lines || jsonb_build_object('line', 'tax', 'per', 'batch', 'quantity', price.net, 'unit', '', 'rate', list.tax_rate,
-                                         'amount', price.tax, 'public', true, 'why', format('%s %% on top', trim_scale(list.tax_rate * 100)));
+    lines := lines || mesflow._breakdown_line('tax', 'batch', price.net, '', list.tax_rate, price.tax, true,
+                                              format('%s %% on top', trim_scale(list.tax_rate * 100)));
   END IF;
   price.breakdown := lines;
   price.expires_at := clock_timestamp() + list.quote_validity;
@@ -259,6 +255,10 @@ BEGIN
     price.state := 'review';
     price.error_code := 'over_review_limit';
     price.error := format('Totals above %s %s are looked at by a person.', process.review_above, list.currency);
+  ELSIF measurement.defects @> '[{"severity": "error"}]' THEN
+    price.state := 'review';
+    SELECT d ->> 'code', d ->> 'message' INTO price.error_code, price.error
+      FROM jsonb_array_elements(measurement.defects) d WHERE d ->> 'severity' = 'error' LIMIT 1;
   ELSE
     price.state := 'priced';
   END IF;
@@ -336,13 +336,16 @@ BEGIN
   END IF;
   IF $3 IS NOT NULL THEN
     PERFORM mesflow._full_options(mesflow._process($3), $5);
+  ELSIF jsonb_typeof($5) IS DISTINCT FROM 'object' THEN
+    PERFORM mesflow._full_options(NULL, $5);
   END IF;
   result := mesflow._measurement(m.sha256, m.unit);
   FOR pair IN
     SELECT a, p FROM mesflow.processes p
       JOIN mesflow.materials a ON ($2 IS NOT NULL AND $3 IS NOT NULL) OR (a.code = ANY (p.materials) AND a.active AND p.active)
      WHERE ($2 IS NULL OR a.code = $2) AND ($3 IS NULL OR p.code = $3)
-       AND ($3 IS NOT NULL OR p.options ?& ARRAY(SELECT jsonb_object_keys($5)))
+       AND ($3 IS NOT NULL OR NOT EXISTS (SELECT FROM jsonb_each($5) o
+                                           WHERE NOT (p.options ? o.key AND mesflow._option_fits(p.options -> o.key, o.value))))
      ORDER BY p.code, a.code
   LOOP
     price := NULL;

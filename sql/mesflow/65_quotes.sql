@@ -3,12 +3,12 @@
 CREATE TABLE _quotes (
   id uuid PRIMARY KEY DEFAULT mesflow._uuid7(),
   partner text NOT NULL,
-  model uuid NOT NULL REFERENCES _models,
+  model uuid NOT NULL,
   material text NOT NULL,
   process text NOT NULL,
-  quantity integer NOT NULL CHECK (quantity > 0),
+  quantity integer NOT NULL,
   options jsonb NOT NULL,
-  state text NOT NULL CHECK (state IN ('pending', 'priced', 'review', 'failed', 'cancelled')),
+  state text NOT NULL,
   unit_price numeric,
   net numeric,
   tax numeric,
@@ -26,10 +26,26 @@ CREATE TABLE _quotes (
   job bigint,
   correlation_id uuid NOT NULL,
   traceparent text,
-  CHECK (state <> 'priced' OR (total = net + tax AND unit_price IS NOT NULL AND currency IS NOT NULL AND breakdown IS NOT NULL))
+  CHECK (CASE state WHEN 'priced' THEN total = net + tax ELSE state IN ('pending', 'review', 'failed', 'cancelled') END IS TRUE)
 );
 CREATE INDEX ON _quotes (model);
 COMMENT ON TABLE _quotes IS 'Prices promised, and what became of the requests for them; expiry is judged by the clock when read.';
+
+-- A foreign key would ask for the model again with every quote, which costs as much as the rest of the insert; quotes are
+-- made from models just read, so it is enough that a model with quotes stays.
+CREATE FUNCTION _keep_quoted_model() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM mesflow._quotes q WHERE q.model = OLD.id) THEN
+    PERFORM mesflow._raise('MF423', 'the model has quotes', format('Model %s is named by quotes.', OLD.id), 'Models with quotes stay.');
+  END IF;
+  RETURN OLD;
+END
+$$;
+COMMENT ON FUNCTION _keep_quoted_model() IS 'MF423 where a model is deleted that quotes name.';
+CREATE TRIGGER keep_quoted BEFORE DELETE ON _models FOR EACH ROW EXECUTE FUNCTION _keep_quoted_model();
 
 CREATE FUNCTION _price_pending(quote uuid, result _measurements) RETURNS void
 LANGUAGE plpgsql
@@ -125,9 +141,9 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM mesflow._raise('MF404', 'no such quote', format('There is no quote %s.', coalesce($1::text, 'NULL')), 'Ask for one with request_quote.');
   END IF;
-  IF q.state = 'pending' THEN
-    RETURN mesflow.cancel_job(q.job);
-  END IF;
+  IF q.state = 'pending' AND mesflow.cancel_job(q.job) THEN
+    RETURN true;
+  END IF;                               -- it may have been priced this moment
   UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review');
   RETURN FOUND;
 END

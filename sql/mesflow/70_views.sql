@@ -103,7 +103,7 @@ COMMENT ON COLUMN nodes.lease_until IS 'without another heartbeat its jobs are t
 
 -- Position and times of a waiting job, from at most a thousand places ahead of it.
 CREATE FUNCTION _ahead(vt float8, id bigint, OUT jobs bigint, OUT cost_ms float8) RETURNS record
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$

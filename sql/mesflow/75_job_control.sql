@@ -113,7 +113,9 @@ BEGIN
       IF FOUND THEN
         w := mesflow._as_waiting(r);
       ELSE
-        IF NOT EXISTS (SELECT FROM mesflow._jobs_done d WHERE d.id = $1) THEN
+        IF EXISTS (SELECT FROM mesflow._jobs_waiting m WHERE m.id = $1) OR EXISTS (SELECT FROM mesflow._jobs_aside m WHERE m.id = $1) THEN
+          RETURN mesflow.cancel_job($1);        -- it moved while we looked
+        ELSIF NOT EXISTS (SELECT FROM mesflow._jobs_done d WHERE d.id = $1) THEN
           PERFORM mesflow._no_such_job($1);
         END IF;
         RETURN false;
@@ -156,7 +158,7 @@ BEGIN
            clock_timestamp());
   PERFORM mesflow._requeue(w, NULL);
   IF d.kind = 'price' THEN
-    UPDATE mesflow._quotes SET state = 'pending', priced_at = NULL, error_code = NULL, error = NULL WHERE id = d.quote AND state IN ('failed', 'cancelled');
+    UPDATE mesflow._quotes SET state = 'pending', priced_at = NULL, error_code = NULL, error = NULL WHERE id = d.quote AND state IN ('failed', 'cancelled', 'review');
   ELSE
     UPDATE mesflow._models SET measure_cancelled = false WHERE id = d.model;
   END IF;
@@ -194,6 +196,9 @@ AS $$
      AND NOT EXISTS (SELECT FROM mesflow._jobs_waiting j WHERE j.sha256 = m.sha256 AND j.unit = m.unit)
      AND NOT EXISTS (SELECT FROM mesflow._jobs_aside j WHERE j.sha256 = m.sha256 AND j.unit = m.unit)
      AND NOT EXISTS (SELECT FROM mesflow._jobs_running j WHERE j.sha256 = m.sha256 AND j.unit = m.unit)
+  UNION ALL
+  SELECT 'quote without its model', format('Quote %s is about model %s, which is not there.', q.id, q.model)
+    FROM mesflow._quotes q WHERE NOT EXISTS (SELECT FROM mesflow._models m WHERE m.id = q.model)
   UNION ALL
   SELECT 'the same work twice', format('Jobs %s measure the same bytes at the same time.', string_agg(r.id::text, ', ' ORDER BY r.id))
     FROM mesflow._jobs_running r GROUP BY r.sha256, r.unit HAVING count(*) > 1

@@ -34,7 +34,8 @@ BEGIN
     UNION ALL SELECT 'PostgreSQL', current_setting('server_version');
 END
 $$;
-COMMENT ON FUNCTION version() IS 'The versions of the parts that work together.';
+COMMENT ON FUNCTION mesflow.version() IS     -- version() alone is PostgreSQL's own
+  'The versions of the parts that work together.';
 
 CREATE FUNCTION health() RETURNS TABLE (check_name text, status text, detail text, hint text)
 LANGUAGE plpgsql SECURITY DEFINER

@@ -13,6 +13,8 @@ GRANT EXECUTE ON FUNCTION
     request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid)
   TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _ahead(float8, bigint)     -- which price_jobs calls as its reader
+  TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 
 GRANT SELECT ON partners, price_lists, rates TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION cancel_job(bigint), retry_job(bigint) TO mesflow_manager, mesflow_admin;
@@ -24,19 +26,20 @@ GRANT EXECUTE ON FUNCTION
     release_jobs(integer, bytea, bigint[], bigint[])
   TO mesflow_node, mesflow_admin;
 
-GRANT EXECUTE ON FUNCTION health(), version(), verify_jobs(), _worker_status() TO mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION health(), mesflow.version(), verify_jobs(), _worker_status() TO mesflow_monitor, mesflow_admin;
 GRANT SELECT ON worker_status, nodes, price_jobs TO mesflow_monitor, mesflow_admin;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON partners, materials, processes, price_lists, rates TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION _default_options(jsonb) TO mesflow_admin;     -- which writing processes calls
 GRANT EXECUTE ON FUNCTION load_example_catalog(), arm(text) TO mesflow_admin;
 
--- What pg_dump takes along. Who runs what (nodes, identity) belongs to a server, not to its data.
+-- What pg_dump takes along. The nodes belong to a server, not to its data; the identity goes along to tell a copy.
 DO $$
 DECLARE
   part record;
 BEGIN
   FOR part IN SELECT * FROM (VALUES
-      ('partners', 'WHERE code <> ''shop'''), ('materials', ''), ('price_lists', ''), ('processes', ''), ('rates', ''),
+      ('_identity', ''), ('partners', 'WHERE code <> ''shop'''), ('materials', ''), ('price_lists', ''), ('processes', ''), ('rates', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);

@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Below the server's own processes, above the idle class. */
-#define PROGRAM_NICE	10
+/* So much nicer than whoever started us. */
+#define MORE_NICE		10
 
 /*
  * If memory runs out, the kernel shall end this process and no backend, for
@@ -73,8 +73,9 @@ mf_program_settle(pid_t parent)
 		setrlimit(RLIMIT_CORE, &no_core) != 0)
 		return false;
 
-	/* Courtesies: nothing depends on them. */
-	(void) setpriority(PRIO_PROCESS, 0, PROGRAM_NICE);
+	/* Courtesies: nothing depends on them (and -1 may be the new value). */
+	if (nice(MORE_NICE) == -1)
+		errno = 0;
 	(void) umask(077);
 
 	/* The spawner has closed everything; this is for other spawners. */

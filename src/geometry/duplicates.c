@@ -120,9 +120,8 @@ bool
 mf_duplicates_find(MfJob *job, const MfMesh *mesh, uint8_t *mark,
 				   MfDuplicates *duplicates)
 {
-	const uint64_t end_bytes = mesh->vertex_count * (uint64_t) sizeof(uint32_t);
-	const uint64_t word_bytes = mesh->triangle_count *
-		(uint64_t) sizeof(uint64_t);
+	const uint64_t end_bytes = 4 * (uint64_t) mesh->vertex_count;
+	const uint64_t word_bytes = 8 * (uint64_t) mesh->triangle_count;
 	uint32_t   *end = mf_memory_alloc(&job->memory, end_bytes);
 	uint64_t   *words = mf_memory_alloc(&job->memory, word_bytes);
 	uint32_t	ordered[3];

@@ -105,10 +105,9 @@ sum_volume(const MfJob *job, const Work *work, MfMeasurement *m)
 	m->volume_mm3 = total / 6 * (mm * mm * mm);
 	for (int i = 0; i < 3; i++)
 	{
-		const double centre = mesh->low[i] +
-			(mesh->high[i] - mesh->low[i]) / 2;
-		const double at = (centre + (moment[i].sum + moment[i].lost) / 4 /
-						   total) * mm;
+		const double side = mesh->high[i] - mesh->low[i];
+		const double off = (moment[i].sum + moment[i].lost) / 4 / total;
+		const double at = (mesh->low[i] + side / 2 + off) * mm;
 
 		m->centroid[i] = isfinite(at) ? at : NAN;
 	}
@@ -272,6 +271,13 @@ list_model_defects(const MfJob *job, const Work *work, MfMeasurement *m)
 	flat |= m->volume_mm3 <= FLATTEST * m->area_mm2 * diagonal;
 	mf_measurement_add_defect(m, MF_DEFECT_FLAT, MF_SEVERITY_ERROR, flat,
 							  NULL, false);
+	if (flat)
+	{
+		/* What rounding has left is nobody's volume. */
+		m->volume_mm3 = NAN;
+		for (int i = 0; i < 3; i++)
+			m->centroid[i] = NAN;
+	}
 	mf_measurement_add_defect(m, MF_DEFECT_TINY, MF_SEVERITY_ERROR,
 							  longest < TINY_MM, NULL, false);
 	mf_measurement_add_defect(m, MF_DEFECT_HUGE, MF_SEVERITY_ERROR,

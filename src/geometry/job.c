@@ -59,15 +59,25 @@ mf_job_out_of_memory(MfJob *job)
 	return false;
 }
 
-/* Refuses because of the number of triangles; false. */
+/*
+ * Refuses because of the number of triangles, 0 where the file has not been
+ * read to its end; false.
+ */
 bool
 mf_job_too_many(MfJob *job, uint64_t triangles)
 {
-	mf_refuse(job->refusal, MF_ERROR_TOO_MANY_TRIANGLES,
-			  "The model has %llu triangles or more; at most %llu are "
-			  "allowed.  Please export it with a coarser tolerance.",
-			  (unsigned long long) triangles,
-			  (unsigned long long) job->max_triangles);
+	const unsigned long long most = job->max_triangles;
+
+	if (triangles > 0)
+		mf_refuse(job->refusal, MF_ERROR_TOO_MANY_TRIANGLES,
+				  "The model has %llu triangles; at most %llu are allowed.  "
+				  "Please export it with a coarser tolerance.",
+				  (unsigned long long) triangles, most);
+	else
+		mf_refuse(job->refusal, MF_ERROR_TOO_MANY_TRIANGLES,
+				  "The model has more than the %llu triangles that are "
+				  "allowed.  Please export it with a coarser tolerance.",
+				  most);
 	return false;
 }
 

@@ -20,6 +20,9 @@
 /* Triangles whose terms are added up plainly. */
 #define RUN		256
 
+/* How many triangles ahead the vertices are asked from memory. */
+#define AHEAD	16
+
 /*
  * A triangle whose height is less than this part of its longest side has no
  * area: its corners are on a line.
@@ -86,10 +89,24 @@ mf_triangle_is_line(const MfMesh *mesh, uint32_t t)
 	double		longest;
 	double		area;
 
-	for (int i = 0; i < 3; i++)
-		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
+	mf_mesh_triangle(mesh, t, at);
 	area = twice_area(at[0], at[1], at[2], &longest);
 	return area <= longest * THINNEST;
+}
+
+/* Asks for the vertices of a triangle that will soon be added. */
+static inline void
+expect_triangle(const MfMesh *mesh, uint32_t t)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		const uint32_t vertex = mesh->corners[t][i];
+
+		if (mesh->wide)
+			__builtin_prefetch(&mesh->wide_at[vertex]);
+		else
+			__builtin_prefetch(&mesh->narrow_at[vertex]);
+	}
 }
 
 /* Adds one triangle to a run; true where it has no area. */
@@ -102,12 +119,10 @@ add_triangle(const MfMesh *mesh, uint32_t t, const double centre[3],
 	double		longest;
 	double		volume;
 
+	mf_mesh_triangle(mesh, t, at);
 	for (int i = 0; i < 3; i++)
-	{
-		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
 		for (int k = 0; k < 3; k++)
 			at[i][k] -= centre[k];
-	}
 	area = twice_area(at[0], at[1], at[2], &longest);
 	run->area += area;
 	volume = at[0][0] * (at[1][1] * at[2][2] - at[1][2] * at[2][1]) +
@@ -156,12 +171,16 @@ mf_measure_sums(MfJob *job, const MfMesh *mesh, const uint32_t *shell,
 			mf_job_progress(job, MF_STAGE_MEASURING, t, mesh->triangle_count);
 		for (; t < mesh->triangle_count && t - begin < RUN &&
 			 (shell == NULL || shell[t] == label); t++)
+		{
+			if (mesh->triangle_count - t > AHEAD)
+				expect_triangle(mesh, t + AHEAD);
 			if (add_triangle(mesh, t, centre,
 							 mark != NULL && (mark[t] & MF_MARK_TURNED) != 0,
 							 &run) &&
 				!mf_mesh_degenerate(mesh->corners[t]) &&
 				sums->zero_area++ == 0)
 				sums->zero_area_first = t;
+		}
 		mf_sum_add(&area, run.area);
 		if (shell != NULL && label != MF_NO_SHELL)
 		{

@@ -41,14 +41,17 @@ mf_mesh_reserve_triangles(MfJob *job, MfMesh *mesh, uint64_t room)
 bool
 mf_mesh_reserve_vertices(MfJob *job, MfMesh *mesh, uint64_t room)
 {
-	const uint64_t each = mesh->wide ? sizeof(*mesh->wide_at) :
-		sizeof(*mesh->narrow_at);
-	void	   *old = mesh->wide ? (void *) mesh->wide_at :
-		(void *) mesh->narrow_at;
+	uint64_t	each = sizeof(*mesh->narrow_at);
+	void	   *old = mesh->narrow_at;
 	void	   *grown;
 
 	if (room <= mesh->vertex_room)
 		return true;
+	if (mesh->wide)
+	{
+		each = sizeof(*mesh->wide_at);
+		old = mesh->wide_at;
+	}
 	if (mesh->vertex_room > 0)
 		room = next_room(mesh->vertex_room, room);
 	if (room > UINT32_MAX - 1)

@@ -107,6 +107,14 @@ mf_mesh_place(const MfMesh *mesh, uint32_t vertex, double at[3])
 			at[i] = (double) mesh->narrow_at[vertex][i];
 }
 
+/* The corners of one triangle, in the file's unit. */
+static inline void
+mf_mesh_triangle(const MfMesh *mesh, uint32_t t, double at[3][3])
+{
+	for (int i = 0; i < 3; i++)
+		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
+}
+
 /* Is a corner of this triangle used twice? */
 static inline bool
 mf_mesh_degenerate(const uint32_t corner[3])

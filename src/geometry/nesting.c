@@ -69,6 +69,7 @@ bound_shells(Search *s)
 	for (uint32_t t = 0; t < s->mesh->triangle_count; t++)
 	{
 		Box		   *box;
+		double		at[3][3];
 
 		if (s->shell[t] == MF_NO_SHELL)
 			continue;
@@ -76,26 +77,21 @@ bound_shells(Search *s)
 		if (box->low[0] > box->high[0])
 			box->triangle[0] = t;
 		box->triangle[1] = t;
+		mf_mesh_triangle(s->mesh, t, at);
 		for (int i = 0; i < 3; i++)
-		{
-			double		at[3];
-
-			mf_mesh_place(s->mesh, s->mesh->corners[t][i], at);
 			for (int k = 0; k < 3; k++)
 			{
-				box->low[k] = at[k] < box->low[k] ? at[k] : box->low[k];
-				box->high[k] = at[k] > box->high[k] ? at[k] : box->high[k];
+				box->low[k] = at[i][k] < box->low[k] ? at[i][k] : box->low[k];
+				box->high[k] = at[i][k] > box->high[k] ? at[i][k] :
+					box->high[k];
 			}
-		}
 	}
 	for (uint32_t i = 0; i < s->shell_count; i++)
 		for (int p = 0; p < POINTS; p++)
 		{
-			const uint32_t *c = s->mesh->corners[s->box[i].triangle[p]];
 			double		at[3][3];
 
-			for (int k = 0; k < 3; k++)
-				mf_mesh_place(s->mesh, c[k], at[k]);
+			mf_mesh_triangle(s->mesh, s->box[i].triangle[p], at);
 			/* Off the middle: symmetric models line up there. */
 			for (int k = 0; k < 3; k++)
 				s->point[POINTS * i + p][k] = at[0][k] * 0.36 +
@@ -250,15 +246,13 @@ cross_shells(Search *s)
 							s->mesh->triangle_count);
 		if (s->shell[t] == MF_NO_SHELL || !s->box[s->shell[t]].outer)
 			continue;
+		mf_mesh_triangle(s->mesh, t, at);
 		for (int i = 0; i < 3; i++)
-		{
-			mf_mesh_place(s->mesh, corner[i], at[i]);
 			for (int k = 0; k < 2; k++)
 			{
 				low[k] = at[i][k] < low[k] ? at[i][k] : low[k];
 				high[k] = at[i][k] > high[k] ? at[i][k] : high[k];
 			}
-		}
 		if (!visit_points(s, s->shell[t], low, high, corner, at,
 						  s->mark != NULL &&
 						  (s->mark[t] & MF_MARK_TURNED) != 0))
@@ -310,10 +304,18 @@ pair_shells(Search *s)
 static int
 facing(const MfSums *sums, uint32_t shell)
 {
-	const double volume = sums->shell[shell].volume.sum +
-		sums->shell[shell].volume.lost;
+	const MfSum *sum = &sums->shell[shell].volume;
+	const double volume = sum->sum + sum->lost;
 
 	return (volume > 0) - (volume < 0);
+}
+
+/* The same, turned where the body is inside out. */
+static int
+effective(const MfSums *sums, const MfNesting *nesting, uint32_t shell)
+{
+	return nesting->inverted[shell] ? -facing(sums, shell) :
+		facing(sums, shell);
 }
 
 /*
@@ -351,17 +353,11 @@ give_roles(const MfSums *sums, const uint64_t *pair, uint64_t pairs,
 	for (n = 0; n < pairs;)
 	{
 		const uint32_t i = (uint32_t) (pair[n] >> 32);
-		const int	own = nesting->inverted[i] ? -facing(sums, i) :
-			facing(sums, i);
+		const int	own = effective(sums, nesting, i);
 		int64_t		around = 0;
 
 		for (; n < pairs && pair[n] >> 32 == i; n++)
-		{
-			const uint32_t outer = (uint32_t) pair[n];
-
-			around += nesting->inverted[outer] ? -facing(sums, outer) :
-				facing(sums, outer);
-		}
+			around += effective(sums, nesting, (uint32_t) pair[n]);
 		if (own == 0 || (around <= 0 && around + own > 0))
 			nesting->role[i] = MF_SHELL_BODY;
 		else if (around > 0 && around + own <= 0)

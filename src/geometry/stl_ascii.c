@@ -125,14 +125,14 @@ refuse_word(Reader *r, const char *expected)
 {
 	if (r->length == 0)
 		return refuse_here(r, MF_ERROR_TRUNCATED,
-						   "the file ends where \"%s\" should follow.",
+						   "the file ends where %s should follow.",
 						   expected);
 	if (r->length > MAX_WORD)
 		return refuse_here(r, MF_ERROR_MALFORMED,
-						   "a word of %zu characters, where \"%s\" should be.",
+						   "a word of %zu characters, where %s should be.",
 						   r->length, expected);
 	return refuse_here(r, MF_ERROR_MALFORMED,
-					   "\"%.*s\" found, where \"%s\" should be.", shown(r),
+					   "\"%.*s\" found, where %s should be.", shown(r),
 					   r->word, expected);
 }
 
@@ -172,7 +172,7 @@ flush(Reader *r)
 
 	r->batched = 0;
 	if (mesh->triangle_count + (uint64_t) count > r->job->max_triangles)
-		return mf_job_too_many(r->job, r->job->max_triangles + 1);
+		return mf_job_too_many(r->job, 0);
 	if (mesh->triangle_count >= r->next_progress)
 	{
 		mf_job_progress(r->job, MF_STAGE_READING,
@@ -195,7 +195,7 @@ skip_normal(Reader *r)
 			if (WORD_IS(r, "outer") || r->length == 0)
 				break;
 		}
-	return WORD_IS(r, "outer") || refuse_word(r, "outer");
+	return WORD_IS(r, "outer") || refuse_word(r, "\"outer\"");
 }
 
 /* Reads a facet; "facet" has been read. */
@@ -209,7 +209,7 @@ read_facet(Reader *r)
 		return false;
 	next_word(r);
 	if (!WORD_IS(r, "loop"))
-		return refuse_word(r, "loop");
+		return refuse_word(r, "\"loop\"");
 	for (next_word(r); WORD_IS(r, "vertex"); next_word(r))
 	{
 		if (corners == 3)
@@ -219,14 +219,15 @@ read_facet(Reader *r)
 			return false;
 	}
 	if (!WORD_IS(r, "endloop"))
-		return refuse_word(r, corners < 3 ? "vertex" : "endloop");
+		return refuse_word(r, corners < 3 ? "\"vertex\"" :
+						   "\"endloop\"");
 	if (corners < 3)
 		return refuse_here(r, MF_ERROR_MALFORMED,
 						   "a facet with %d corners instead of three.",
 						   corners);
 	next_word(r);
 	if (!WORD_IS(r, "endfacet"))
-		return refuse_word(r, "endfacet");
+		return refuse_word(r, "\"endfacet\"");
 	return ++r->batched < BATCH || flush(r);
 }
 
@@ -255,7 +256,7 @@ read_solids(Reader *r)
 			skip_line(r);
 		}
 		else
-			return refuse_word(r, inside ? "facet" : "solid");
+			return refuse_word(r, inside ? "\"facet\"" : "\"solid\"");
 	}
 	return r->batched == 0 || flush(r);
 }

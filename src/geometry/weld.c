@@ -28,9 +28,7 @@
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
 {
-	unsigned __int128 product = (unsigned __int128) a * b;
-
-	return (uint64_t) product ^ (uint64_t) (product >> 64);
+	return (a * b) ^ (uint64_t) ((unsigned __int128) a * b >> 64);
 }
 
 /* A hash to 0 .. count - 1, without a division. */
@@ -40,18 +38,21 @@ scale(uint64_t hash, uint64_t count)
 	return (uint64_t) ((unsigned __int128) hash * count >> 64);
 }
 
+#define WELD_SLOT		NarrowSlot
 #define WELD_REAL		float
 #define WELD_WORD		uint32_t
 #define WELD_WIDE		0
 #define WELD_AT			narrow_at
 #define WELD_NAME(x)	narrow_##x
 #include "weld_block.h"
+#undef WELD_SLOT
 #undef WELD_REAL
 #undef WELD_WORD
 #undef WELD_WIDE
 #undef WELD_AT
 #undef WELD_NAME
 
+#define WELD_SLOT		WideSlot
 #define WELD_REAL		double
 #define WELD_WORD		uint64_t
 #define WELD_WIDE		1

@@ -5,6 +5,7 @@
  * Included by weld.c once for floats and once for doubles, with
  *		WELD_REAL		float or double
  *		WELD_WORD		the unsigned integer of the same width
+ *		WELD_SLOT		the type of a slot
  *		WELD_AT			the member of MfMesh that holds the vertices
  *		WELD_NAME(x)	names of this width
  *
@@ -12,11 +13,11 @@
  */
 
 /* A slot holds the coordinates themselves: one look, one cache line. */
-typedef struct WELD_NAME(Slot)
+typedef struct WELD_SLOT
 {
 	WELD_WORD	key[3];
 	uint32_t	vertex;			/* + 1; 0: empty */
-} WELD_NAME(Slot);
+} WELD_SLOT;
 
 /* Loads a corner as three words, with -0 as +0. */
 static inline void
@@ -50,7 +51,7 @@ static bool
 WELD_NAME(enlarge) (MfWeld *weld, uint64_t slot_count)
 {
 	MfMesh	   *mesh = weld->mesh;
-	WELD_NAME(Slot) *slots;
+	WELD_SLOT  *slots;
 
 	mf_weld_end(weld);
 	weld->slot_size = sizeof(*slots);
@@ -96,7 +97,7 @@ WELD_NAME(add) (MfWeld *weld, const uint8_t *first, size_t stride,
 		const size_t n = count < WELD_BLOCK ? count : WELD_BLOCK;
 		WELD_WORD	keys[3 * WELD_BLOCK][3];
 		uint64_t	home[3 * WELD_BLOCK];
-		WELD_NAME(Slot) *slots;
+		WELD_SLOT  *slots;
 		uint32_t   *corner;
 		uint32_t	vertex_count;
 
@@ -128,7 +129,7 @@ WELD_NAME(add) (MfWeld *weld, const uint8_t *first, size_t stride,
 		for (size_t k = 0; k < 3 * n; k++)
 		{
 			const WELD_WORD *key = keys[k];
-			WELD_NAME(Slot) *slot = &slots[home[k]];
+			WELD_SLOT  *slot = &slots[home[k]];
 
 			while (slot->vertex != 0 &&
 				   ((slot->key[0] ^ key[0]) | (slot->key[1] ^ key[1]) |

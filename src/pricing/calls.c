@@ -295,7 +295,7 @@ copy_name(char *to, size_t size, const char *from)
 static void
 claim_work(void *arg)
 {
-	MfClaiming   *claiming = arg;
+	MfClaiming *claiming = arg;
 	Datum		values[3];
 
 	set_node(values);
@@ -370,7 +370,7 @@ typedef struct MfReading
 static void
 content_work(void *arg)
 {
-	MfReading    *reading = arg;
+	MfReading  *reading = arg;
 	Datum		values[6];
 	Datum		value;
 	bool		isnull;
@@ -407,7 +407,7 @@ MfTry
 mf_call_content(const MfClaim *claim, uint64 at, int length, int memfd,
 				MfContent *content, uint64 *got)
 {
-	MfReading		reading = {claim, at, length, memfd, MF_CONTENT_LOST, 0};
+	MfReading	reading = {claim, at, length, memfd, MF_CONTENT_LOST, 0};
 	char		unit[64];
 	MfTry		outcome;
 
@@ -454,7 +454,7 @@ texts_of(const MfOutcome *jobs, int count)
 static void
 heartbeat_work(void *arg)
 {
-	MfGroup	   *group = arg;
+	MfGroup    *group = arg;
 	Datum		values[6];
 	Datum	   *percents = palloc(Max(group->count, 1) * sizeof(Datum));
 
@@ -497,7 +497,7 @@ mf_call_heartbeat(MfOutcome *jobs, int count)
 static void
 complete_work(void *arg)
 {
-	MfGroup	   *group = arg;
+	MfGroup    *group = arg;
 	Datum		values[5];
 
 	set_node(values);
@@ -528,28 +528,28 @@ typedef struct MfFailing
 {
 	const MfClaim *claim;
 	const char *code;
-	const char *text;
+	const char *reason;
 } MfFailing;
 
 static void
 fail_work(void *arg)
 {
-	MfFailing    *failing = arg;
+	MfFailing  *failing = arg;
 	Datum		values[6];
 
 	set_node(values);
 	values[2] = Int64GetDatum(failing->claim->job);
 	values[3] = Int64GetDatum(failing->claim->token);
 	values[4] = CStringGetTextDatum(failing->code);
-	values[5] = CStringGetTextDatum(failing->text);
+	values[5] = CStringGetTextDatum(failing->reason);
 	run(&fail_statement, values, 1);
 }
 
 /* Reports that a job could not be done. */
 MfTry
-mf_call_fail(const MfClaim *claim, const char *code, const char *text)
+mf_call_fail(const MfClaim *claim, const char *code, const char *reason)
 {
-	MfFailing		failing = {claim, code, text};
+	MfFailing	failing = {claim, code, reason};
 	char		unit[64];
 
 	snprintf(unit, sizeof(unit), "reporting the failure of job " INT64_FORMAT,
@@ -561,9 +561,12 @@ static void
 release_work(void *arg)
 {
 	const MfClaim *claim = arg;
-	MfOutcome	job = {.job = claim->job, .token = claim->token};
+	MfOutcome	job;
 	Datum		values[4];
 
+	memset(&job, 0, sizeof(job));
+	job.job = claim->job;
+	job.token = claim->token;
 	set_node(values);
 	set_jobs(values, &job, 1);
 	run(&release_statement, values, 1);

@@ -45,6 +45,7 @@ static int	graves = 0;
 static int	start_failures = 0;
 static int64 start_not_before = 0;
 static char trouble[MF_SLOT_TEXT_MAX];
+static bool trouble_warned = false;
 
 static bool sandbox_missing = false;
 static bool sandbox_warned = false;
@@ -181,13 +182,14 @@ start_failed(int64 now, const char *why)
 		start_failures++;
 		start_not_before = now + mf_worker_backoff(start_failures);
 	}
-	if (start_failures == 1)
+	if (!trouble_warned)
 		ereport(WARNING,
 				(errcode(MF_ERRCODE_NOT_HERE),
 				 errmsg("mesflow-geometry does not work: %s", why),
 				 errdetail("The program is \"%s\".",
 						   mf_program_path("mesflow-geometry")),
 				 errhint("Install the programs that belong to this library. The pricing worker keeps trying.")));
+	trouble_warned = true;
 }
 
 static void
@@ -200,6 +202,7 @@ start_succeeded(void)
 	start_failures = 0;
 	start_not_before = 0;
 	trouble[0] = '\0';
+	trouble_warned = false;
 }
 
 /* Kills a program that does not keep to the protocol. */
@@ -432,6 +435,17 @@ spawn(MfPricingSlot *slot, int64 now)
 	mf_wait_watch(slot->program.fd, &slot->readable);
 }
 
+/* A slot that is no longer wanted still ends the job it has. */
+static bool
+needs_program(int index)
+{
+	MfJobPhase	job = slots[index]->job;
+
+	return slots[index]->helper == MF_HELPER_NONE &&
+		(index < slots_wanted || job == MF_JOB_FEEDING ||
+		 job == MF_JOB_WAITING);
+}
+
 /* Starts what is missing; one at a time while starts fail. */
 static void
 spawn_missing(int64 now)
@@ -442,12 +456,12 @@ spawn_missing(int64 now)
 	for (int i = 0; i < slot_count; i++)
 		starting += slots[i]->helper == MF_HELPER_STARTING;
 
-	for (int i = 0; i < slots_wanted; i++)
+	for (int i = 0; i < slot_count; i++)
 	{
 		MfPricingSlot *slot = slots[i];
 		int64		at = Max(slot->not_before, start_not_before);
 
-		if (slot->helper != MF_HELPER_NONE)
+		if (!needs_program(i))
 			continue;
 		if (start_failures > 0 && starting > 0)
 			return;

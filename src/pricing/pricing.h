@@ -150,7 +150,7 @@ extern MfTry mf_call_content(const MfClaim *claim, uint64 at, int length,
 extern MfTry mf_call_heartbeat(MfOutcome *jobs, int count);
 extern MfTry mf_call_complete(const MfOutcome *jobs, int count);
 extern MfTry mf_call_fail(const MfClaim *claim, const char *code,
-						  const char *text);
+						  const char *reason);
 extern MfTry mf_call_release(const MfClaim *claim);
 extern MfTry mf_call_sweep(int *moved);
 

@@ -47,6 +47,7 @@ static int64 claim_pause = 0;
 static bool fence_known = false;
 static bool fenced = true;		/* until we know better */
 static bool registered = false;
+static bool draining = false;	/* registers anew when it has no jobs */
 static bool claim_wanted = true;
 static bool heartbeat_wanted = false;
 static int64 last_heartbeat = 0;
@@ -212,7 +213,7 @@ claim(int64 now)
 		return;
 	}
 	claim_wanted = true;
-	if (!mf_helpers_usable() || mf_jobs_alone())
+	if (draining || !mf_helpers_usable() || mf_jobs_alone())
 		return;
 	wanted = find_ready(ready, CLAIM_MAX);
 	if (wanted == 0)
@@ -239,7 +240,7 @@ static void
 show_state(void)
 {
 	int			held = mf_jobs_held();
-	char		text[MF_SLOT_TEXT_MAX];
+	char		current[MF_SLOT_TEXT_MAX];
 
 	if (!fence_known)
 		mf_worker_set_state(MF_STATE_BLOCKED,
@@ -253,9 +254,10 @@ show_state(void)
 		mf_worker_set_state(MF_STATE_BLOCKED, "not registered");
 	else
 	{
-		snprintf(text, sizeof(text), "%d of %d slots in use", held,
+		snprintf(current, sizeof(current), "%d of %d slots in use", held,
 				 mf_guc_pricing_slots);
-		mf_worker_set_state(held > 0 ? MF_STATE_BUSY : MF_STATE_IDLE, text);
+		mf_worker_set_state(held > 0 ? MF_STATE_BUSY : MF_STATE_IDLE,
+							current);
 	}
 }
 
@@ -268,7 +270,8 @@ start(void)
 
 /*
  * After a reload: more slots at once, fewer as they fall free.  Registering
- * takes back all jobs, so it waits until there are none.
+ * takes back all jobs, so it waits until there are none, and nothing is
+ * claimed meanwhile.
  */
 static void
 apply_settings(void)
@@ -280,7 +283,8 @@ apply_settings(void)
 	if (known_slots == mf_guc_pricing_slots &&
 		strcmp(known_name, mf_guc_node_name) == 0)
 		return;
-	if (mf_jobs_held() > 0)
+	draining = mf_jobs_held() > 0;
+	if (draining)
 		return;
 	known_slots = mf_guc_pricing_slots;
 	strlcpy(known_name, mf_guc_node_name, sizeof(known_name));
@@ -326,6 +330,8 @@ turn(void)
 		claim(now);
 		mf_feed_turn(now);
 		mf_jobs_dispatch(now);
+		if (draining && mf_jobs_held() == 0)
+			mf_pricing_due(now);
 	}
 	if (registered && mf_call_node_is_unknown())
 	{

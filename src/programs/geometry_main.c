@@ -117,8 +117,8 @@ read_stream(int fd, Content *content)
 
 		if (content->size == content->room)
 		{
-			const size_t room = content->room > 0 ? content->room * 2 :
-				FIRST_READ;
+			const size_t had = content->room;
+			const size_t room = had > 0 ? had * 2 : FIRST_READ;
 			uint8_t    *grown = realloc(content->bytes, room);
 
 			if (grown == NULL)
@@ -192,7 +192,7 @@ show_progress(void *arg, MfStage stage, int percent)
 static void
 print_refusal_json(const MfRefusal *refusal)
 {
-	printf("{\"error_code\": \"%s\", \"error\": \"",
+	printf("{\"error_code\":\"%s\",\"error\":\"",
 		   mf_error_code_name(refusal->code));
 	for (const char *p = refusal->text; *p != '\0'; p++)
 	{
@@ -287,6 +287,8 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 		{"unit", required_argument, NULL, 'u'},
 		{"max-triangles", required_argument, NULL, 't'},
 		{"max-memory", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}
 	};
 	int			option;
@@ -319,10 +321,20 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 					return complain("\"%s\" is no number of megabytes",
 									optarg);
 				break;
+			case 'h':
+				fputs(help, stdout);
+				exit(EXIT_SUCCESS);
+			case 'v':
+				printf("mesflow-geometry %s (engine %d)\n", MF_VERSION,
+					   MF_ENGINE_VERSION);
+				exit(EXIT_SUCCESS);
 			case ':':
 				return complain("option \"%s\" needs a value; try --help",
 								argv[optind - 1]);
 			default:
+				if (optopt != 0)
+					return complain("unknown option \"-%c\"; try --help",
+									optopt);
 				return complain("unknown option \"%s\"; try --help",
 								argv[optind - 1]);
 		}
@@ -389,18 +401,6 @@ main(int argc, char **argv)
 {
 	Arguments	arguments = {0};
 	int			status;
-
-	if (argc == 2 && strcmp(argv[1], "--help") == 0)
-	{
-		fputs(help, stdout);
-		return EXIT_SUCCESS;
-	}
-	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-	{
-		printf("mesflow-geometry %s (engine %d)\n", MF_VERSION,
-			   MF_ENGINE_VERSION);
-		return EXIT_SUCCESS;
-	}
 
 	/* How the server starts this program; see geometry_serve.c. */
 	if (argc == 3 && strcmp(argv[1], "--serve") == 0)

@@ -46,7 +46,7 @@
  * Allowed whatever the arguments.
  *
  * read, write, writev, recvmsg, sendmsg, close: the socket; nothing else is
- * open, and nothing can be opened.  munmap, mremap, brk, madvise: malloc.
+ * open, and nothing can be opened.  munmap, mremap, brk: malloc.
  * futex, sched_yield: threads that already run.  clock_gettime, gettimeofday:
  * where the clock is not readable without a call.  getrandom: malloc and
  * expat seed themselves.  restart_syscall: the kernel's own, after SIGSTOP
@@ -64,7 +64,6 @@ static const int allowed[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(brk),
-	SCMP_SYS(madvise),
 	SCMP_SYS(futex),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(clock_gettime),
@@ -168,6 +167,11 @@ add_rules(scmp_filter_ctx filter)
 						 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0 ||
 		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 						 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0)
+		return false;
+
+	/* Advice, but not that a page of memory be taken out of service. */
+	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+						 SCMP_A2(SCMP_CMP_LT, MADV_HWPOISON, 0)) != 0)
 		return false;
 
 	/* abort() and nothing else, to ourselves and nobody else. */

@@ -254,6 +254,7 @@ mf_launcher_main(Datum arg)
 		rung = mf_doorbell_heard(MF_WORKER_LAUNCHER);
 		database = find_database(&why);
 		MemoryContextSwitchTo(turn_context);
+		pgstat_report_activity(STATE_IDLE, NULL);
 
 		for (int kind = 0; kind < MF_WORKER_KINDS; kind++)
 		{

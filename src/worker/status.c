@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "slot.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "wakeup.h"
 #include "worker.h"
@@ -89,6 +90,8 @@ mesflow_worker_status(PG_FUNCTION_ARGS)
 		nulls[SINCE] = slot.since == 0;
 		if (slot.current[0] != '\0')
 			values[CURRENT] = CStringGetTextDatum(slot.current);
+		else if (slot.state == MF_STATE_OFF && RecoveryInProgress())
+			values[CURRENT] = CStringGetTextDatum("this server is a standby");
 		else
 			nulls[CURRENT] = true;
 		values[RESTARTS] = Int32GetDatum(Max(slot.starts - 1, 0));

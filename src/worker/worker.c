@@ -25,6 +25,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "worker.h"
 
@@ -106,7 +107,7 @@ typedef enum MfExtension
 	MF_EXTENSION_PRESENT,
 	MF_EXTENSION_CHANGING,
 	MF_EXTENSION_ABSENT,
-	MF_EXTENSION_OTHER				/* dropped and made again */
+	MF_EXTENSION_OTHER			/* dropped and made again */
 } MfExtension;
 
 /*
@@ -142,7 +143,7 @@ lock_extension(void)
 static bool
 begin(void)
 {
-	MfExtension	extension;
+	MfExtension extension;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -296,9 +297,13 @@ mf_worker_main(MfWorkerKind kind, const MfWorkerLife *life)
 
 	mf_worker_signals();
 
-	/* Not ours any more: the launcher has given up waiting for us. */
 	if (!mf_slot_attach(kind, args.generation))
+	{
+		ereport(LOG,
+				(errmsg("%s worker stops: the launcher has given up waiting for it",
+						mf_worker_types[kind].title)));
 		proc_exit(0);
+	}
 
 	BackgroundWorkerInitializeConnectionByOid(args.database, InvalidOid, 0);
 	set_environment();

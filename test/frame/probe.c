@@ -10,6 +10,7 @@
  *		exit N		exits with that status
  *		raise N		raises that signal
  *		spin N		computes for ever under a limit of N processor seconds
+ *		wait		waits for ever
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -164,6 +165,9 @@ main(int argc, char **argv)
 			return atoi(command + 4);
 		else if (strncmp(command, "raise", 5) == 0)
 			raise(atoi(command + 5));
+		else if (strcmp(command, "wait") == 0)
+			for (;;)
+				pause();
 		else if (strncmp(command, "spin", 4) == 0)
 		{
 			if (!mf_sandbox_limit(1 << 20, (uint32_t) atoi(command + 4)))

@@ -92,6 +92,7 @@ test_surroundings(void)
 	sigset_t	before;
 	char		line[200];
 	int			opened[50];
+	int			nice_now;
 
 	for (int i = 0; i < 50; i++)
 		opened[i] = open("/dev/zero", O_RDONLY);
@@ -139,8 +140,9 @@ test_surroundings(void)
 	   has_line(answer, "dumpable: 0") &&
 	   has_line(answer, "no new privileges: 1"),
 	   "settled: no core, no dump, no privileges, umask 077");
-	ok(has_line(answer, "nice: 10") || has_line(answer, "nice: 19"),
-	   "settled: nice");
+	nice_now = getpriority(PRIO_PROCESS, 0) + 10;
+	snprintf(line, sizeof(line), "nice: %d", nice_now < 19 ? nice_now : 19);
+	ok(has_line(answer, line), "settled: nicer than we are");
 	ok(has_line(answer, plain), "settled: the same descriptors");
 
 	kill(program.pid, SIGTERM);
@@ -269,8 +271,7 @@ test_ends(void)
 		   end.exit_status, end.signal,
 		   mf_error_code_name(mf_program_end_to_error(&end)));
 	}
-	ok(end.cpu_ms >= 900 && end.cpu_ms < 2100,
-	   "the processor time used is known");
+	ok(end.cpu_ms >= 900, "the processor time it was allowed is used");
 
 	spawn(&program);
 	close(program.fd);
@@ -309,12 +310,12 @@ test_orphans(void)
 	middle = fork();
 	if (middle == 0)
 	{
-		bool		settled = spawn(&program) &&
-			strcmp(ask(&program, "settle"), "yes") == 0;
+		if (!spawn(&program) || strcmp(ask(&program, "settle"), "yes") != 0)
+			_exit(1);
 
-		/* Someone else still holds the socket: only the signal can end it. */
-		if (!settled || write(channel[1], &program.pid,
-							  sizeof(program.pid)) < 0)
+		/* It looks at its socket no more: only the signal can end it. */
+		if (send(program.fd, "wait", 4, 0) != 4 ||
+			write(channel[1], &program.pid, sizeof(program.pid)) < 0)
 			_exit(1);
 		for (;;)
 			pause();

@@ -252,7 +252,8 @@ add_bytes(Bytes *bytes, const void *from, size_t size)
 	bytes->size += size;
 }
 
-static inline void __attribute__((format(printf, 2, 3)))
+static inline void
+__attribute__((format(printf, 2, 3)))
 add_text(Bytes *bytes, const char *format,...)
 {
 	char		line[512];
@@ -343,8 +344,8 @@ measure_soup(const Soup *soup, MfMeasurement *m)
 static inline bool
 near(double value, double wanted, double tolerance)
 {
-	const bool	good = fabs(value - wanted) <= tolerance * fabs(wanted) ||
-		value == wanted;
+	const double off = fabs(value - wanted);
+	const bool	good = off <= tolerance * fabs(wanted) || value == wanted;
 
 	if (!good)
 		printf("# %.17g, wanted %.17g\n", value, wanted);
@@ -373,7 +374,9 @@ defect_count(const MfMeasurement *m, MfDefectCode code)
 static inline bool
 sane_measurement(const MfMeasurement *m)
 {
-	bool		good = m->triangles > 0 && m->vertices > 0 &&
+	bool		good;
+
+	good = m->triangles > 0 && m->vertices > 0 &&
 		m->vertices <= 3 * m->triangles && m->bodies >= 0 && m->cavities >= 0 &&
 		isfinite(m->area_mm2) && m->area_mm2 >= 0 &&
 		isfinite(m->measured_in_ms) && m->defect_count >= 0 &&

@@ -13,7 +13,8 @@ static int	tap_count = 0;
 static int	tap_failed = 0;
 
 /* One test. */
-static inline bool __attribute__((format(printf, 2, 3)))
+static inline bool
+__attribute__((format(printf, 2, 3)))
 ok(bool good, const char *format,...)
 {
 	va_list		args;

@@ -246,6 +246,26 @@ test_touching(void)
 	free_soup(&soup);
 }
 
+/* A wall inside a box: no edge is open, but what is inside is not clear. */
+static void
+test_inner_wall(void)
+{
+	const double a[3] = {0, 0, 0};
+	const double b[3] = {10, 10, 0};
+	const double c[3] = {10, 10, 10};
+	const double d[3] = {0, 0, 10};
+	Soup		soup = {0};
+	MfMeasurement m;
+
+	add_box(&soup, 0, 0, 0, 10, 10, 10, false);
+	add_quad(&soup, a, b, c, d);
+	ok(measure_soup(&soup, &m) && defect_count(&m, MF_DEFECT_OPEN_EDGES) == 0 &&
+	   defect_count(&m, MF_DEFECT_NON_MANIFOLD_EDGES) == 4 &&
+	   !m.watertight && isnan(m.volume_mm3),
+	   "a wall inside a box leaves no volume that is known");
+	free_soup(&soup);
+}
+
 /* A vertex with many thousand triangles: sorting them must not be quadratic. */
 static void
 test_fan(void)
@@ -286,6 +306,7 @@ main(void)
 	test_duplicates();
 	test_single_duplicates();
 	test_touching();
+	test_inner_wall();
 	test_fan();
 	return tap_done();
 }

@@ -107,6 +107,22 @@ test_hole_of_ring(void)
 	free_soup(&soup);
 }
 
+/* Half inside: two bodies that intersect are not one within the other. */
+static void
+test_half_inside(void)
+{
+	Soup		soup = {0};
+	MfMeasurement m;
+
+	add_torus(&soup, 32, 24, 30, 10);
+	add_box(&soup, 0, -2, -2, 30, 2, 2, false);
+	ok(measure_soup(&soup, &m) && m.bodies == 2 && m.cavities == 0 &&
+	   defect_count(&m, MF_DEFECT_NESTED_BODIES) == 0 &&
+	   near(m.volume_mm3, torus_volume(32, 24, 30, 10) + 480, 1e-6),
+	   "a bar that ends inside a torus is not inside of it");
+	free_soup(&soup);
+}
+
 /* Foam: many cavities, all of them in line with each other. */
 static void
 test_foam(void)
@@ -173,6 +189,7 @@ main(void)
 {
 	test_boxes();
 	test_hole_of_ring();
+	test_half_inside();
 	test_foam();
 	test_plate();
 	test_budget();

@@ -117,8 +117,8 @@ test_middles(void)
 
 	for (int i = 0; i < 100000; i++)
 	{
-		const uint64_t mantissa = UINT64_C(1) << 53 |
-			next_random(&state) >> 11;
+		const uint64_t random = next_random(&state) >> 11;
+		const uint64_t mantissa = UINT64_C(1) << 53 | random;
 		char		text[64];
 
 		/* 54 bits, the last one set: exactly in the middle. */

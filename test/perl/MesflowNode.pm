@@ -64,6 +64,7 @@ shared_preload_libraries = 'mesflow'
 mesflow.database = '$DATABASE'
 max_worker_processes = 16
 restart_after_crash = on
+log_line_prefix = '%m [%p] %b %q%a '
 END
 	return;
 }
@@ -177,7 +178,8 @@ sub children
 		push @children, $child
 		  if !defined $program || $name eq substr($program, 0, 15);
 	}
-	return sort { $a <=> $b } @children;
+	@children = sort { $a <=> $b } @children;
+	return @children;
 }
 
 # The running mesflow-geometry processes of the pricing worker.
@@ -187,6 +189,20 @@ sub helper_pids
 	my $worker = $node->worker_pid('pricing');
 
 	return defined $worker ? children($worker, 'mesflow-geometry') : ();
+}
+
+# One test: there come to be that many.
+sub helpers_are
+{
+	my ($node, $number, $what) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return $node->await_true(
+		sub {
+			my @pids = $node->helper_pids;
+			return @pids == $number;
+		},
+		$what // "helpers: $number");
 }
 
 # await_true(SUB, WHAT): one test, passed as soon as SUB returns a true value,
@@ -204,6 +220,77 @@ sub await_true
 	}
 	ok($value, $what);
 	return $value;
+}
+
+# hold(COUNT): waits until that many helpers wait for a job, and stops them,
+# so that a job that one of them gets goes no further.  Returns their pids.
+# A helper sleeps only once it has said that it is there.
+sub hold
+{
+	my ($node, $count) = @_;
+	my @held;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->await_true(
+		sub {
+			@held = eval { $node->helper_pids };
+			return @held == $count && !grep { (process($_))[2] ne 'S' } @held;
+		},
+		"$count helpers wait for a job");
+	$node->signal('STOP', @held);
+	return @held;
+}
+
+# Processes of a parent that ended and were not reaped.
+sub zombies
+{
+	my ($pid) = @_;
+
+	return grep { my ($parent, $name, $state) = process($_); defined $parent && $parent == $pid && $state eq 'Z' }
+	  map { m{(\d+)$} } glob('/proc/[0-9]*');
+}
+
+# One test: these processes are gone.
+sub gone
+{
+	my ($node, $what, @pids) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return $node->await_true(sub { !grep { alive($_) } @pids }, $what);
+}
+
+# Sets settings (name => value; undef: back to the default) without a restart.
+sub set
+{
+	my ($node, %value) = @_;
+
+	foreach my $name (sort keys %value)
+	{
+		$node->sql(defined $value{$name}
+			? "ALTER SYSTEM SET $name = " . literal($value{$name})
+			: "ALTER SYSTEM RESET $name", 'postgres');
+	}
+	$node->sql('SELECT pg_reload_conf()', 'postgres');
+	return;
+}
+
+# The lines of the server's log that match, from a position on.
+sub log_lines
+{
+	my ($node, $pattern, $from) = @_;
+
+	return grep { /$pattern/ } split /\n/,
+	  PostgreSQL::Test::Utils::slurp_file($node->logfile, $from // 0);
+}
+
+# Errors that a process of ours wrote there: none of our workers' lives is a
+# reason for one, except where a test expects it.
+sub worker_errors
+{
+	my ($node, $from) = @_;
+
+	return grep { !/terminating .* due to administrator command/ }
+	  $node->log_lines(qr/\[\d+\] mesflow \w+ .*\b(?:ERROR|FATAL|PANIC): /, $from);
 }
 
 # signal(NAME, PID ...): true where all of them were there to get it.
@@ -282,6 +369,32 @@ sub cube
 	return $bytes;
 }
 
+# A flat sheet of 2 x N x N triangles of no volume but many corners, in no
+# order that helps: a model that is work.  Returns the path of its file.
+sub sheet
+{
+	my ($node, $n) = @_;
+	my $path = $node->basedir . "/sheet_$n.stl";
+	my @rows = sort { ($a * 7919) % 104729 <=> ($b * 7919) % 104729 } 0 .. $n - 1;
+
+	open(my $out, '>:raw', $path) or die "$path: $!";
+	print $out pack('a80 V', 'a sheet', 2 * $n * $n);
+	foreach my $y (@rows)
+	{
+		my $row = '';
+		foreach my $x (@rows)
+		{
+			my ($u, $v) = ($x + 1, $y + 1);
+			$row .= pack('f<12 v f<12 v',
+				0, 0, 1, $x, $y, 0, $u, $y, 0, $u, $v, 0, 0,
+				0, 0, 1, $x, $y, 0, $u, $v, 0, $x, $v, 0, 0);
+		}
+		print $out $row;
+	}
+	close($out) or die "$path: $!";
+	return $path;
+}
+
 # Jobs by state, as price_jobs tells: {queued => 1, done => 3, ...}, and all
 # of them under "total".
 sub job_counts
@@ -297,6 +410,55 @@ sub job_counts
 		$count{total} += $number;
 	}
 	return \%count;
+}
+
+# counted(WHAT, state => number, ...): one test.  The jobs in these states are
+# all there are, in price_jobs and in the tables behind it.
+sub counted
+{
+	my ($node, $what, %expected) = @_;
+	my $count = $node->job_counts;
+	my $total = 0;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$total += $_ foreach values %expected;
+	$count->{stored} = $node->sql(join ' + ', 'SELECT 0',
+		map { "(SELECT count(*) FROM mesflow._jobs_$_)" } qw(waiting aside running done));
+	is_deeply($count, { %expected, total => $total, stored => $total }, "jobs: $what");
+	return;
+}
+
+# settled(NUMBER): waits until there is no work left, in that many jobs.
+sub settled
+{
+	my ($node, $number) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return $node->await(
+		"SELECT count(*) = $number AND bool_and(state IN ('done', 'failed', 'cancelled'))"
+		  . ' FROM mesflow.price_jobs', "$number jobs have ended");
+}
+
+# A retry waits for no clock but for retry_now(): a second is too short for a
+# test to prepare for it.
+sub hold_retries
+{
+	my ($node) = @_;
+
+	$node->sql(q{
+		CREATE FUNCTION public.hold_retry() RETURNS trigger LANGUAGE plpgsql
+			AS 'BEGIN NEW.due := ''infinity''; RETURN NEW; END';
+		CREATE TRIGGER hold_retry BEFORE INSERT ON mesflow._jobs_aside FOR EACH ROW
+			WHEN (NEW.due IS NOT NULL) EXECUTE FUNCTION public.hold_retry()});
+	return;
+}
+
+sub retry_now
+{
+	my ($node) = @_;
+
+	$node->sql('UPDATE mesflow._jobs_aside SET due = now() WHERE due IS NOT NULL');
+	return;
 }
 
 # One test: none of the jobs ever submitted is missing or there twice.

@@ -1,0 +1,312 @@
+/*
+ * test_truth.c
+ *		Real, published and hostile models, against a table of what others
+ *		measured (MESFLOW_MODELS/truth.csv; its README.md explains it).
+ */
+#include "../../src/geometry/mesh.h"
+#include "../../src/geometry/repair.h"
+#include "shapes.h"
+#include "csv.h"
+#include "tap.h"
+
+/* Relative, as the table's description asks for; it prints 12 digits. */
+#define TOLERANCE		1e-6
+#define TOLERANCE_FAR	1e-5
+
+/*
+ * Closed only where corners that are nearly equal count as one, or where a
+ * hole is filled: the surface is open as it stands, and the engine says so
+ * instead of giving a volume.
+ */
+static const char *const open_as_they_are[] = {
+	"real/trimesh__featuretype.STL",
+	"real/trimesh__angle_block.STL",
+	"crafted/noisy_vertices.stl",
+	"crafted/hole_one_triangle.stl",
+	"crafted/t_junction.stl"
+};
+
+/* Bodies that intersect are not united: the plain sum. */
+static const char *const not_united = "crafted/overlapping_bodies.stl";
+
+static Bytes
+load(const char *folder, const char *file, bool *there)
+{
+	Bytes		bytes = {0};
+	char		path[4096];
+	FILE	   *stream;
+	char		block[65536];
+	size_t		got;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	stream = fopen(path, "rb");
+	*there = stream != NULL;
+	while (stream != NULL && (got = fread(block, 1, sizeof(block), stream)) > 0)
+		add_bytes(&bytes, block, got);
+	if (stream != NULL)
+		fclose(stream);
+	return bytes;
+}
+
+/* 1 or 0, so that & makes all checks: one run shows every difference. */
+static int
+same(const char *what, int64_t value, double wanted)
+{
+	if ((double) value == wanted)
+		return 1;
+	printf("# %s: %lld, wanted %.0f\n", what, (long long) value, wanted);
+	return 0;
+}
+
+/* Counts that a measurement does not show, from the surface itself. */
+static bool
+check_surface(const Bytes *bytes, const Csv *row)
+{
+	MfRefusal	refusal = {0};
+	MfJob		job = {
+		.bytes = bytes->at,.size = bytes->size,.refusal = &refusal,
+		.max_triangles = MF_DEFAULT_MAX_TRIANGLES,.unit_in_mm = 1,
+		.unit_name = "mm"
+	};
+	MfMesh		mesh = {0};
+	MfEdges		edges = {0};
+	MfTopology	t = {0};
+	bool		good;
+
+	good = strcmp(csv_text(row, "encoding"), "asc") == 0 ?
+		mf_detect_encoding(&job) == MF_ENCODING_STL_ASCII &&
+		mf_stl_read_ascii(&job, &mesh) :
+		mf_detect_encoding(&job) == MF_ENCODING_STL_BINARY &&
+		mf_stl_read_binary(&job, &mesh);
+	good = good && mf_mesh_bound(&job, &mesh) &&
+		mf_edges_match(&job, &mesh, &edges, &t) &&
+		same("edges", t.edges, csv_number(row, "edges")) &
+		same("boundary", t.boundary, csv_number(row, "edges_boundary")) &
+		same("non-manifold", t.non_manifold,
+			 csv_number(row, "edges_nonmanifold")) &
+		same("flipped", t.flipped, csv_number(row, "edges_flipped")) &
+		same("shells", t.shell_count, csv_number(row, "shells_edge")) &
+		same("degenerate", t.degenerate, csv_number(row, "tri_degenerate"));
+	mf_edges_free(&job, &edges);
+	mf_topology_free(&job, &t);
+	mf_mesh_free(&job, &mesh);
+	return same("memory", job.memory.used, 0) && good;
+}
+
+static bool
+check_counts(const MfMeasurement *m, const Csv *row)
+{
+	return same("triangles", m->triangles, csv_number(row, "tri")) &
+		same("vertices", m->vertices, csv_number(row, "vert_weld")) &
+		same("euler", m->euler_number, csv_number(row, "euler")) &
+		same("watertight", m->watertight, csv_true(row, "watertight")) &
+		same("winding", m->consistent_winding, csv_true(row, "winding_ok")) &
+		same("open edges", defect_count(m, MF_DEFECT_OPEN_EDGES),
+			 csv_number(row, "edges_boundary")) &
+		same("non-manifold edges",
+			 defect_count(m, MF_DEFECT_NON_MANIFOLD_EDGES),
+			 csv_number(row, "edges_nonmanifold")) &
+		same("flipped", defect_count(m, MF_DEFECT_FLIPPED_TRIANGLES) > 0,
+			 csv_number(row, "edges_flipped") > 0) &
+		same("degenerate", defect_count(m, MF_DEFECT_DEGENERATE_TRIANGLES),
+			 csv_number(row, "tri_degenerate")) &
+		same("duplicates", defect_count(m, MF_DEFECT_DUPLICATE_TRIANGLES),
+			 csv_number(row, "tri_duplicate")) &
+		same("zero area", defect_count(m, MF_DEFECT_ZERO_AREA_TRIANGLES),
+			 csv_number(row, "tri_zero_area"));
+}
+
+/* A repair may leave out triangles and shells; else all are counted. */
+static bool
+check_shells(const MfMeasurement *m, const Csv *row)
+{
+	const MfDefect *duplicate = find_defect(m, MF_DEFECT_DUPLICATE_TRIANGLES);
+	const MfDefect *line = find_defect(m, MF_DEFECT_ZERO_AREA_TRIANGLES);
+	bool		good = true;
+
+	if (csv_known(row, "analytic_voids"))
+		good = same("cavities", m->cavities, csv_number(row, "analytic_voids"));
+	if ((duplicate != NULL && duplicate->repaired) ||
+		(line != NULL && line->repaired))
+		return good && m->bodies + m->cavities <=
+			csv_number(row, "shells_edge");
+	return good && same("shells", m->bodies + m->cavities,
+						csv_number(row, "shells_edge")) &&
+		near(m->area_mm2, csv_known(row, "analytic_area") ?
+			 csv_number(row, "analytic_area") : csv_number(row, "area"),
+			 TOLERANCE);
+}
+
+static bool
+check_box(const MfMeasurement *m, const Csv *row)
+{
+	static const char *const names[2][3] = {
+		{"bbox_min_x", "bbox_min_y", "bbox_min_z"},
+		{"bbox_max_x", "bbox_max_y", "bbox_max_z"}
+	};
+	bool		good = true;
+
+	for (int i = 0; i < 3; i++)
+		good = good && (float) m->bbox_min[i] ==
+			(float) csv_number(row, names[0][i]) &&
+			(float) m->bbox_max[i] == (float) csv_number(row, names[1][i]);
+	if (!good)
+		printf("# bounding box\n");
+	return good;
+}
+
+/* Volume and centroid: after repair, or none where there is none. */
+static bool
+check_volume(const MfMeasurement *m, const Csv *row)
+{
+	const char *file = csv_text(row, "file");
+	const bool	far_off = strstr(file, "far_from_origin") != NULL;
+	const double tolerance = far_off ? TOLERANCE_FAR : TOLERANCE;
+	static const char *const centroid[] = {
+		"centroid_x", "centroid_y", "centroid_z"
+	};
+	double		diagonal = 0;
+
+	for (size_t i = 0; i < sizeof(open_as_they_are) /
+		 sizeof(open_as_they_are[0]); i++)
+		if (strcmp(file, open_as_they_are[i]) == 0)
+			return isnan(m->volume_mm3) && !m->watertight &&
+				find_defect(m, MF_DEFECT_OPEN_EDGES)->severity ==
+				MF_SEVERITY_ERROR;
+	if (csv_known(row, "analytic_union_volume") &&
+		strcmp(file, not_united) != 0)
+		return near(m->volume_mm3, csv_number(row, "analytic_union_volume"),
+					tolerance);
+	if (csv_known(row, "analytic_volume"))
+	{
+		if (!near(m->volume_mm3, csv_number(row, "analytic_volume"), tolerance))
+			return false;
+	}
+	else if (!csv_true(row, "volume_valid"))
+		return isnan(m->volume_mm3);
+	else if (!near(m->volume_mm3, fabs(csv_number(row, "volume_signed")),
+				   tolerance))
+		return false;
+
+	if (!csv_true(row, "volume_valid"))
+		return true;
+	for (int i = 0; i < 3; i++)
+		diagonal += pow(m->bbox_max[i] - m->bbox_min[i], 2);
+	for (int i = 0; i < 3; i++)
+		if (fabs(m->centroid[i] - csv_number(row, centroid[i])) >
+			TOLERANCE * sqrt(diagonal))
+		{
+			printf("# %s\n", centroid[i]);
+			return false;
+		}
+	return true;
+}
+
+/* Must a person look at this, or does it have no volume to price? */
+static bool
+goes_to_review(const MfMeasurement *m)
+{
+	for (int i = 0; i < m->defect_count; i++)
+		if (m->defects[i].severity == MF_SEVERITY_ERROR)
+			return true;
+	return isnan(m->volume_mm3);
+}
+
+static bool
+has_warning(const MfMeasurement *m)
+{
+	for (int i = 0; i < m->defect_count; i++)
+		if (m->defects[i].severity >= MF_SEVERITY_WARNING)
+			return true;
+	return false;
+}
+
+static void
+check_stl(const Bytes *bytes, const Csv *row)
+{
+	const char *file = csv_text(row, "file");
+	const char *expect = csv_text(row, "expect");
+	MfMeasurement m;
+	MfRefusal	refusal;
+
+	if (!measure_bytes(bytes->at, bytes->size, NULL, &m, &refusal))
+	{
+		ok(strncmp(expect, "reject", 6) == 0 && sane_refusal(&refusal),
+		   "%s: %s, refused: %s", file, expect,
+		   mf_error_code_name(refusal.code));
+		printf("# %s\n", refusal.text);
+		return;
+	}
+	ok(strcmp(expect, "reject") != 0 && sane_measurement(&m) &&
+	   check_counts(&m, row) && check_box(&m, row) &&
+	   check_shells(&m, row) && check_volume(&m, row) &&
+	   check_surface(bytes, row),
+	   "%s: %s, measured", file, expect);
+	if (strcmp(expect, "ok_repair") == 0)
+		ok(has_warning(&m), "%s: the defect is named", file);
+	if (strcmp(expect, "reject_or_review") == 0 ||
+		(strcmp(expect, "ok_review") == 0 && strcmp(file, not_united) != 0))
+		ok(goes_to_review(&m), "%s: for a person", file);
+}
+
+/* Other formats are recognised, and never read as something they are not. */
+static void
+check_other(const Bytes *bytes, const Csv *row)
+{
+	MfMeasurement m;
+	MfRefusal	refusal;
+	const bool	good = measure_bytes(bytes->at, bytes->size, NULL, &m,
+									 &refusal);
+
+	ok(!good && sane_refusal(&refusal) &&
+	   (refusal.code == MF_ERROR_UNSUPPORTED ||
+		(strncmp(csv_text(row, "expect"), "ok", 2) != 0 &&
+		 (refusal.code == MF_ERROR_NOT_A_MODEL ||
+		  refusal.code == MF_ERROR_EMPTY))), "%s: %s, refused: %s",
+	   csv_text(row, "file"), csv_text(row, "expect"),
+	   good ? "no" : mf_error_code_name(refusal.code));
+}
+
+int
+main(void)
+{
+	const char *folder = getenv("MESFLOW_MODELS");
+	Bytes		table;
+	Csv			row;
+	bool		there;
+	int			stl = 0;
+	int			other = 0;
+
+	if (folder == NULL || folder[0] == '\0')
+	{
+		skip("models and their truth", "MESFLOW_MODELS is not set");
+		return tap_done();
+	}
+	table = load(folder, "truth.csv", &there);
+	if (!ok(there, "truth.csv is there"))
+		return tap_done();
+	add_bytes(&table, "", 1);
+	csv_begin(&row, (char *) table.at);
+	while (csv_next(&row))
+	{
+		Bytes		bytes = load(folder, csv_text(&row, "file"), &there);
+
+		if (!there)
+			ok(false, "%s is there", csv_text(&row, "file"));
+		else if (strcmp(csv_text(&row, "format"), "stl") == 0)
+		{
+			check_stl(&bytes, &row);
+			stl++;
+		}
+		else
+		{
+			check_other(&bytes, &row);
+			other++;
+		}
+		free_bytes(&bytes);
+	}
+	ok(row.rest[0] == '\0' && stl >= 50 && other >= 100,
+	   "the whole table: %d STL files, %d others", stl, other);
+	free_bytes(&table);
+	return tap_done();
+}

@@ -1,0 +1,82 @@
+-- What each group role may do, and that it may do nothing else.
+\getenv srcdir PG_ABS_SRCDIR
+\set common :srcdir '/sql/common.psql'
+\i :common
+SELECT test.register('node') \g /dev/null
+SELECT test.measured('cube.stl', test.box(10, 10, 10)) AS cube \gset
+SELECT mesflow.upload_model('new', 'new.stl') AS new \gset
+GRANT USAGE ON SCHEMA test TO PUBLIC;
+
+-- Functions and relations by role, from the catalog.
+SELECT p.proname AS function, string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) AS roles
+  FROM pg_proc p JOIN pg_roles r ON r.rolname ~ '^mesflow_' AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+ WHERE p.pronamespace = 'mesflow'::regnamespace GROUP BY p.oid, 1 ORDER BY 1;
+SELECT c.relname AS relation, string_agg(substr(r.rolname, 9) || CASE WHEN has_table_privilege(r.oid, c.oid, 'INSERT') THEN ' (writes)' ELSE '' END, ', ' ORDER BY r.rolname) AS roles
+  FROM pg_class c JOIN pg_roles r ON r.rolname ~ '^mesflow_' AND has_table_privilege(r.oid, c.oid, 'SELECT')
+ WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p', 'v') GROUP BY 1 ORDER BY 1;
+
+-- What works, done in each role.
+CREATE FUNCTION test.as_role(role text, statement text) RETURNS TABLE (answer text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SET LOCAL ROLE %I', role);
+  BEGIN
+    EXECUTE statement;
+    RETURN QUERY SELECT 'ok';
+  EXCEPTION WHEN OTHERS THEN
+    RETURN QUERY SELECT SQLSTATE || ' ' || SQLERRM;
+  END;
+  RESET ROLE;
+END
+$$;
+CREATE TABLE test.statements (at serial, what text, statement text);
+INSERT INTO test.statements (what, statement) VALUES
+  ('upload', $$SELECT mesflow.upload_model('by role', 'role.stl')$$),
+  ('upload in pieces', $$SELECT mesflow.finish_upload(u) FROM (SELECT u, mesflow.append_upload(u, 0, 'x') FROM (SELECT mesflow.begin_upload('x.stl', 1) AS u OFFSET 0) b OFFSET 0) a$$),
+  ('estimate', format('SELECT count(*) FROM mesflow.estimate(%L)', :'cube')),
+  ('request a quote', format('SELECT mesflow.request_quote(%L, %L, %L)', :'cube', 'pla', 'fdm')),
+  ('request a pending quote', format('SELECT mesflow.request_quote(%L, %L, %L)', :'new', 'pla', 'fdm')),
+  ('await a model', format('SELECT mesflow.await_model(%L)', :'cube')),
+  ('read models', 'SELECT count(*) FROM mesflow.models'),
+  ('read measurements', 'SELECT count(*) FROM mesflow.measurements'),
+  ('read quotes', 'SELECT count(*) FROM mesflow.quotes'),
+  ('read materials', 'SELECT count(*) FROM mesflow.materials'),
+  ('read processes', 'SELECT count(*) FROM mesflow.processes'),
+  ('read price_jobs', 'SELECT count(*) FROM (SELECT * FROM mesflow.price_jobs OFFSET 0) j'),
+  ('read partners', 'SELECT count(*) FROM mesflow.partners'),
+  ('read rates', 'SELECT count(*) FROM mesflow.rates'),
+  ('read nodes', 'SELECT count(*) FROM mesflow.nodes'),
+  ('read worker_status', 'SELECT count(*) FROM mesflow.worker_status'),
+  ('read _quotes', 'SELECT count(*) FROM mesflow._quotes'),
+  ('read _nodes', 'SELECT count(*) FROM mesflow._nodes'),
+  ('write a quote', $$UPDATE mesflow.quotes SET total = 0$$),
+  ('cancel a job', 'SELECT mesflow.cancel_job(987654321)'),
+  ('retry a job', 'SELECT mesflow.retry_job(987654321)'),
+  ('health', 'SELECT count(*) FROM mesflow.health()'),
+  ('version', 'SELECT count(*) FROM mesflow.version()'),
+  ('verify jobs', 'SELECT count(*) FROM mesflow.verify_jobs()'),
+  ('register a node', $$SELECT mesflow.node_register('x', 1, 'x')$$),
+  ('claim jobs', format('SELECT count(*) FROM mesflow.claim_jobs(%s, %L, 0)', (SELECT node FROM test.nodes WHERE name = 'node'), (SELECT secret FROM test.nodes WHERE name = 'node'))),
+  ('heartbeat', format('SELECT count(*) FROM mesflow.heartbeat(%s, %L, %L, %L, %L, %L)', (SELECT node FROM test.nodes WHERE name = 'node'), (SELECT secret FROM test.nodes WHERE name = 'node'), '{}', '{}', '{}', '{}')),
+  ('register as the server', $$SELECT mesflow._server_register('x', 1, 'x')$$),
+  ('sweep', 'SELECT mesflow._sweep_jobs()'),
+  ('price by itself', 'SELECT mesflow._price_list(NULL)'),
+  ('load the example', 'SELECT mesflow.load_example_catalog()'),
+  ('arm', $$SELECT mesflow.arm('a test')$$),
+  ('add a partner', $$INSERT INTO mesflow.partners (code, name) VALUES (gen_random_uuid()::text, 'x')$$),
+  ('add a process', $$INSERT INTO mesflow.processes (code, name, options) VALUES (gen_random_uuid()::text, 'x', '{"a": {"default": 1}}')$$),
+  ('change a rate', $$UPDATE mesflow.rates SET value = value WHERE price_list = 'example'$$),
+  ('change a process', $$UPDATE mesflow.processes SET options = options, materials = '{pla}' WHERE code = 'fdm'$$),
+  ('create in the schema', 'CREATE TABLE mesflow.mine ()');
+SELECT s.what,
+       string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) FILTER (WHERE a.answer = 'ok' OR a.answer ~ '^MF') AS may,
+       string_agg(DISTINCT a.answer, ', ') FILTER (WHERE a.answer <> 'ok') AS answers
+  FROM test.statements s CROSS JOIN pg_roles r CROSS JOIN LATERAL test.as_role(r.rolname, s.statement) a
+ WHERE r.rolname ~ '^mesflow_' GROUP BY s.at, s.what ORDER BY s.at;
+
+-- Somebody without any group.
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS regress_mesflow_nobody;
+RESET client_min_messages;
+CREATE ROLE regress_mesflow_nobody;
+SELECT DISTINCT a.answer FROM test.statements s CROSS JOIN LATERAL test.as_role('regress_mesflow_nobody', s.statement) a;
+DROP ROLE regress_mesflow_nobody;
