@@ -63,7 +63,7 @@ COMMANDS = packages demo demo-stop test cluster cluster-stop matrix bench \
 	indent help
 BUILDING := $(filter-out $(COMMANDS) clean,$(or $(MAKECMDGOALS),all))
 
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+PGXS := $(shell command -v $(PG_CONFIG) >/dev/null && $(PG_CONFIG) --pgxs)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 else
@@ -84,10 +84,10 @@ stop-servers:
 
 # Everything that decides how an object comes out, besides its source and
 # headers: where it differs from the last time, all is built again.
+ifneq ($(BUILDING),)
 BUILT_WITH := $(shell $(PG_CONFIG) --version 2>/dev/null) | $(CC) $(CFLAGS) \
 	$(CPPFLAGS) | $(LDFLAGS) | $(PROGRAMS_FROM_LIB) | $(EXTVERSION) | \
 	$(SQL_PARTS) | $(MODULE_SOURCES)
-ifneq ($(BUILDING),)
 ifneq ($(strip $(BUILT_WITH)),$(strip $(file <build/built-with)))
 $(shell mkdir -p build)
 $(file >build/built-with,$(BUILT_WITH))

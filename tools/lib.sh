@@ -34,6 +34,18 @@ plain_path()
 
 # ---- PostgreSQL ---------------------------------------------------------
 
+# The pg_config of the newest PostgreSQL whose server headers are here, or
+# nothing.
+newest_pg_config()
+{
+	local file found=
+
+	while read -r file; do
+		[ ! -x "$file" ] || found=$file
+	done < <(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -V)
+	printf '%s\n' "$found"
+}
+
 # Sets PG_CONFIG, PG_MAJOR, PG_BIN, PG_LIB, PG_SHARE, PG_TOOLS (the folder
 # with pg_regress and the Perl modules).  Call it after the packages are in.
 find_postgres()
@@ -42,8 +54,7 @@ find_postgres()
 
 	# A bare name is Debian's wrapper, or was set before there was any.
 	if [ "${PG_CONFIG:-pg_config}" = pg_config ]; then
-		newest=$(find /usr/lib/postgresql -path '*/bin/pg_config' \
-			2>/dev/null | sort -Vr | head -n 1)
+		newest=$(newest_pg_config)
 		PG_CONFIG=${newest:-pg_config}
 	fi
 	command -v "$PG_CONFIG" >/dev/null || die "there is no $PG_CONFIG"
@@ -182,9 +193,9 @@ servers_stop_below()
 {
 	local pidfile
 
-	find "$1" -name postmaster.pid 2>/dev/null | while read -r pidfile; do
+	while read -r pidfile; do
 		server_stop "$(dirname "$pidfile")" immediate 2>/dev/null || true
-	done
+	done < <(find "$1" -name postmaster.pid 2>/dev/null)
 }
 
 # A port that nobody listens on, below the range that the kernel hands out.

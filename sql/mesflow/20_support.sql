@@ -11,6 +11,17 @@ $$;
 COMMENT ON FUNCTION _raise(text, text, text, text) IS
   'Raises an error of class MF with a detail that names the value and a hint that says what to do.';
 
+CREATE FUNCTION _refuse_on_standby() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM mesflow._raise('MF503', 'this server is a standby', 'Nothing can be written on a standby.',
+                         'Ask the primary; a standby answers estimate() and what can be read.');
+END
+$$;
+COMMENT ON FUNCTION _refuse_on_standby() IS 'MF503, for what writes; the caller has looked whether this is one.';
+
 CREATE FUNCTION _uuid7() RETURNS uuid
 LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_uuid7';
 COMMENT ON FUNCTION _uuid7() IS 'A new UUID of version 7 (RFC 9562): ordered by time, otherwise random.';
@@ -103,6 +114,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   IF coalesce(btrim(arm.reason), '') = '' THEN
     PERFORM mesflow._raise('MF400', 'a reason is needed', 'The reason is empty.',
                            'Say why this copy may act, for example arm(''moved to the new server'').');

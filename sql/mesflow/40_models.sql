@@ -26,7 +26,7 @@ CREATE TABLE _models (
   unit text NOT NULL CHECK (unit IN ('', 'um', 'mm', 'cm', 'm', 'inch', 'ft')),
   sha256 bytea NOT NULL,
   size_bytes bigint NOT NULL,
-  content bigint REFERENCES _contents,
+  content bigint NOT NULL REFERENCES _contents,
   job bigint,
   measure_cancelled boolean NOT NULL DEFAULT false,
   correlation_id uuid NOT NULL,
@@ -170,6 +170,9 @@ AS $$
 DECLARE
   most bigint := pg_size_bytes(current_setting('mesflow.max_model_size'));
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   IF length(filename) > 255 THEN
     PERFORM mesflow._raise('MF400', 'file name too long', format('The file name has %s characters.', length(filename)),
                            'Use at most 255 characters.');
@@ -195,23 +198,25 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  asked_unit constant text := coalesce($3, '');
   model uuid;
-  content_gone boolean;
+  job bigint;
 BEGIN
-  INSERT INTO mesflow._models AS m (partner, filename, unit, sha256, size_bytes, content, correlation_id, traceparent)
-  VALUES ($1, $2, coalesce($3, ''), $4, $5, $6, coalesce(mesflow._trace_id($7), gen_random_uuid()), $7)
-  ON CONFLICT ON CONSTRAINT _models_partner_sha256_unit_key DO NOTHING
-  RETURNING m.id INTO model;
-  IF model IS NULL THEN
-    SELECT m.id, m.content IS NULL INTO model, content_gone FROM mesflow._models m
-     WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = coalesce($3, '');
-    IF content_gone THEN
-      UPDATE mesflow._models m SET content = $6 WHERE m.id = model;
-    END IF;
+  SELECT m.id INTO model FROM mesflow._models m WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit;
+  IF FOUND THEN
     RETURN model;
   END IF;
-  IF (mesflow._measurement($4, coalesce($3, ''))).engine_version IS NULL THEN
-    PERFORM mesflow._queue_job('measure', model, NULL);
+  IF (mesflow._measurement($4, asked_unit)).engine_version IS NULL THEN
+    job := nextval('mesflow._job_ids');
+  END IF;
+  INSERT INTO mesflow._models AS m (partner, filename, unit, sha256, size_bytes, content, job, correlation_id, traceparent)
+  VALUES ($1, $2, asked_unit, $4, $5, $6, job, coalesce(mesflow._trace_id($7), gen_random_uuid()), $7)
+  ON CONFLICT ON CONSTRAINT _models_partner_sha256_unit_key DO NOTHING
+  RETURNING m.id INTO model;
+  IF model IS NULL THEN                 -- the same partner, at the same moment
+    SELECT m.id INTO STRICT model FROM mesflow._models m WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit;
+  ELSIF job IS NOT NULL THEN
+    PERFORM mesflow._queue_job(job, 'measure', model, NULL);
   END IF;
   RETURN model;
 END
@@ -279,6 +284,9 @@ AS $$
 DECLARE
   found_upload mesflow._uploads;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   SELECT * INTO found_upload FROM mesflow._uploads u WHERE u.id = $1 FOR UPDATE;
   IF NOT FOUND THEN
     PERFORM mesflow._raise('MF404', 'no such upload', format('There is no unfinished upload %s.', coalesce($1::text, 'NULL')),

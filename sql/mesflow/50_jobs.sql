@@ -6,7 +6,7 @@ COMMENT ON SEQUENCE _job_ids IS 'Numbers of jobs.';
 
 CREATE TABLE _jobs_waiting (
   vt float8 NOT NULL DEFAULT 0,
-  id bigint NOT NULL DEFAULT nextval('mesflow._job_ids'),
+  id bigint NOT NULL,
   kind text NOT NULL CHECK (kind IN ('measure', 'price')),
   partner text NOT NULL,
   model uuid NOT NULL,
@@ -121,28 +121,20 @@ $$;
 COMMENT ON FUNCTION _memory_mb(bigint, boolean) IS
   'Memory that a job may use, MB, the file itself not counted: the lower of mesflow.pricing_memory and 64 MB + 4 x the size; on a second try the former.';
 
-CREATE FUNCTION _queue_job(kind text, model uuid, quote uuid) RETURNS bigint
+CREATE FUNCTION _queue_job(job bigint, kind text, model uuid, quote uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
-DECLARE
-  new_job bigint;
 BEGIN
-  INSERT INTO mesflow._jobs_waiting AS w (kind, partner, model, quote, sha256, unit, size_bytes, memory_mb, cost_ms)
-  SELECT $1, m.partner, m.id, $3, m.sha256, m.unit, m.size_bytes, mesflow._memory_mb(m.size_bytes, false),
+  INSERT INTO mesflow._jobs_waiting (id, kind, partner, model, quote, sha256, unit, size_bytes, memory_mb, cost_ms)
+  SELECT $1, $2, m.partner, m.id, $4, m.sha256, m.unit, m.size_bytes, mesflow._memory_mb(m.size_bytes, false),
          2 + m.size_bytes / 1048576.0 * coalesce((SELECT avg(n.ms_per_mb) FROM mesflow._nodes n), 5)
-    FROM mesflow._models m WHERE m.id = $2
-  RETURNING w.id INTO STRICT new_job;
-  IF $1 = 'measure' THEN
-    UPDATE mesflow._models SET job = new_job, measure_cancelled = false WHERE id = $2;
-  ELSE
-    UPDATE mesflow._quotes SET job = new_job WHERE id = $3;
-  END IF;
-  RETURN new_job;
+    FROM mesflow._models m WHERE m.id = $3;
 END
 $$;
-COMMENT ON FUNCTION _queue_job(text, uuid, uuid) IS 'Queues a job of this kind for a model (measure) or one of its quotes (price); returns its number.';
+COMMENT ON FUNCTION _queue_job(bigint, text, uuid, uuid) IS
+  'Queues a job of this number and kind for a model (measure) or one of its quotes (price), whose row names the job.';
 
 -- Ending a job -------------------------------------------------------------------------------------------------------
 -- Each takes a job that the caller has just removed from where it was.

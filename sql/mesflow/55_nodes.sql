@@ -7,6 +7,9 @@ AS $$
 DECLARE
   found_node mesflow._nodes;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   SELECT * INTO found_node FROM mesflow._nodes n WHERE n.id = $1 AND n.secret_hash = sha256($2);
   IF NOT FOUND THEN
     PERFORM mesflow._raise('MF404', 'no such node', format('Node %s is not registered with this secret.', coalesce($1::text, 'NULL')),
@@ -37,6 +40,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   IF coalesce(length($1), 0) NOT BETWEEN 1 AND 100 OR $3 IS NULL OR $3 NOT BETWEEN 0 AND 1024 THEN
     PERFORM mesflow._raise('MF400', 'registration not allowed', format('The name is "%s", the slots are %s.', left($1, 120), coalesce($3::text, 'NULL')),
                            'A name has 1 to 100 characters; slots are 0 to 1024.');
@@ -88,6 +94,20 @@ END
 $$;
 COMMENT ON FUNCTION _server_register(text, integer, text) IS
   'Registers this server''s pricing worker, after taking back what its earlier life left running.';
+
+CREATE FUNCTION _server_settings(node integer, secret bytea, name text, slots integer) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  n mesflow._nodes := mesflow._node($1, $2);
+BEGIN
+  UPDATE mesflow._nodes SET name = $3, slots = $4 WHERE id = n.id;
+END
+$$;
+COMMENT ON FUNCTION _server_settings(integer, bytea, text, integer) IS
+  'Changes the name and slots of a registration after a reload; its jobs stay as they are. MF404: no such node.';
 
 CREATE FUNCTION claim_jobs(node integer, secret bytea, limit_to integer, max_memory_mb integer DEFAULT NULL)
 RETURNS TABLE (job bigint, token bigint, kind text, sha256 bytea, unit text, size_bytes bigint, params jsonb, deadline interval)

@@ -97,7 +97,11 @@ DECLARE
   price mesflow._price;
   all_options jsonb;
   quote uuid := mesflow._uuid7();
+  job bigint;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   SELECT m, a, p, r.result, c.price_list INTO named
     FROM mesflow._models m
    CROSS JOIN mesflow.materials a
@@ -112,16 +116,18 @@ BEGIN
   all_options := mesflow._full_options(named.p, $5);
   IF (named.result).engine_version IS NULL THEN
     price.state := 'pending';
+    job := nextval('mesflow._job_ids');
   ELSE
     price := mesflow._price_of(named.result, named.a, named.p, $4, all_options, named.price_list);
   END IF;
   INSERT INTO mesflow._quotes (id, partner, model, material, process, quantity, options, state, unit_price, net, tax, total, currency,
-                               breakdown, price_list, lead_days, priced_at, expires_at, error_code, error, correlation_id, traceparent)
+                               breakdown, price_list, lead_days, priced_at, expires_at, error_code, error, job, correlation_id, traceparent)
   VALUES (quote, $6, $1, $2, $3, $4, all_options, price.state, price.unit_price, price.net, price.tax, price.total, price.currency,
           price.breakdown, price.price_list, (named.p).lead_days, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
-          price.expires_at, price.error_code, price.error, CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END, $7);
+          price.expires_at, price.error_code, price.error, job,
+          CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END, $7);
   IF price.state = 'pending' THEN
-    PERFORM mesflow._queue_job('price', $1, quote);
+    PERFORM mesflow._queue_job(job, 'price', $1, quote);
   END IF;
   RETURN quote;
 END
@@ -137,6 +143,9 @@ AS $$
 DECLARE
   q mesflow._quotes;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   SELECT * INTO q FROM mesflow._quotes WHERE id = $1;
   IF NOT FOUND THEN
     PERFORM mesflow._raise('MF404', 'no such quote', format('There is no quote %s.', coalesce($1::text, 'NULL')), 'Ask for one with request_quote.');

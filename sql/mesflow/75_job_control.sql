@@ -103,6 +103,9 @@ DECLARE
   a mesflow._jobs_aside;
   r mesflow._jobs_running;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   DELETE FROM mesflow._jobs_waiting d WHERE d.id = $1 RETURNING d.* INTO w;
   IF NOT FOUND THEN
     DELETE FROM mesflow._jobs_aside d WHERE d.id = $1 RETURNING d.* INTO a;
@@ -146,6 +149,9 @@ DECLARE
   d mesflow._jobs_done;
   w mesflow._jobs_waiting;
 BEGIN
+  IF pg_is_in_recovery() THEN
+    PERFORM mesflow._refuse_on_standby();
+  END IF;
   DELETE FROM mesflow._jobs_done e WHERE e.id = $1 AND e.state IN ('failed', 'cancelled') RETURNING e.* INTO d;
   IF NOT FOUND THEN
     IF NOT EXISTS (SELECT FROM mesflow.price_jobs j WHERE j.id = $1) THEN

@@ -40,6 +40,11 @@ static MfStatement register_statement = {
 	.arguments = 3,
 	.types = {TEXTOID, INT4OID, TEXTOID}
 };
+static MfStatement settings_statement = {
+	.sql = "SELECT mesflow._server_settings($1, $2, $3, $4)",
+	.arguments = 4,
+	.types = {INT4OID, BYTEAOID, TEXTOID, INT4OID}
+};
 static MfStatement claim_statement = {
 	.sql = "SELECT job, token, unit, size_bytes,"
 	" params->>'name',"
@@ -263,6 +268,33 @@ set_node(Datum *values)
 {
 	values[0] = Int32GetDatum(node);
 	values[1] = PointerGetDatum(&secret);
+}
+
+typedef struct MfSettings
+{
+	const char *name;
+	int			slots;
+} MfSettings;
+
+static void
+settings_work(void *arg)
+{
+	MfSettings *settings = arg;
+	Datum		values[4];
+
+	set_node(values);
+	values[2] = CStringGetTextDatum(settings->name);
+	values[3] = Int32GetDatum(settings->slots);
+	run(&settings_statement, values, 1);
+}
+
+/* Changes the name and slots of our registration. */
+MfTry
+mf_call_settings(const char *name, int slots)
+{
+	MfSettings	settings = {name, slots};
+
+	return call("telling new settings", settings_work, &settings);
 }
 
 /* ---- claiming ---- */

@@ -15,6 +15,7 @@
 #include "mesflow.h"
 #include "pricing.h"
 #include "storage/fd.h"
+#include "utils/timestamp.h"
 
 /* Programs that a job may be sent to in vain. */
 #define SENDS_MAX		3
@@ -194,6 +195,12 @@ mf_jobs_dispatch(int64 now)
 			mf_pricing_due(now);
 			continue;
 		}
+		ereport(DEBUG1,
+				(errhidestmt(true),
+				 errhidecontext(true),
+				 errmsg_internal("job " INT64_FORMAT " sent to mesflow-geometry (PID %d) at %s",
+								 slot->claim.job, (int) slot->program.pid,
+								 timestamptz_to_str(GetCurrentTimestamp()))));
 		close_memfd(slot);
 		slot->job = MF_JOB_RUNNING;
 		slot->helper = MF_HELPER_WORKING;

@@ -143,6 +143,7 @@ extern bool mf_call_node_is_unknown(void);
 extern MfTry mf_call_is_copy(bool *copy);
 extern MfTry mf_call_register(const char *name, int slots, int64 *lease_ms,
 							  int64 *poll_ms);
+extern MfTry mf_call_settings(const char *name, int slots);
 extern MfTry mf_call_claim(int limit, MfClaim *claims, int *count);
 extern MfTry mf_call_more(bool *more);
 extern MfTry mf_call_content(const MfClaim *claim, uint64 at, int length,

@@ -41,18 +41,22 @@ static MfDuty register_duty;
 static MfDuty heartbeat_duty;
 static MfDuty sweep_duty;
 static MfDuty claim_duty;
+static MfDuty settings_duty;
 
 static int64 turn_due;
 static int64 claim_pause = 0;
 static bool fence_known = false;
 static bool fenced = true;		/* until we know better */
 static bool registered = false;
-static bool draining = false;	/* registers anew when it has no jobs */
 static bool claim_wanted = true;
 static bool heartbeat_wanted = false;
 static int64 last_heartbeat = 0;
 static int64 lease_ms = 30000;
 static int64 poll_ms = TICK_MS;
+
+/* As what the database knows us. */
+static int	told_slots;
+static char told_name[NAMEDATALEN];
 
 void
 mf_pricing_due(int64 at)
@@ -124,6 +128,13 @@ forget_registration(void)
 }
 
 static void
+note_settings(void)
+{
+	told_slots = mf_guc_pricing_slots;
+	strlcpy(told_name, mf_guc_node_name, sizeof(told_name));
+}
+
+static void
 register_server(int64 now)
 {
 	if (!is_due(&register_duty, now))
@@ -136,6 +147,7 @@ register_server(int64 now)
 		return;
 	}
 	registered = true;
+	note_settings();
 	claim_wanted = true;
 	heartbeat_duty.due = now + lease_ms / 3;
 }
@@ -213,7 +225,7 @@ claim(int64 now)
 		return;
 	}
 	claim_wanted = true;
-	if (draining || !mf_helpers_usable() || mf_jobs_alone())
+	if (!mf_helpers_usable() || mf_jobs_alone())
 		return;
 	wanted = find_ready(ready, CLAIM_MAX);
 	if (wanted == 0)
@@ -269,27 +281,22 @@ start(void)
 }
 
 /*
- * After a reload: more slots at once, fewer as they fall free.  Registering
- * takes back all jobs, so it waits until there are none, and nothing is
- * claimed meanwhile.
+ * After a reload: tells the database under what name and with how many slots
+ * we work now.  The registration and its jobs stay as they are.
  */
 static void
-apply_settings(void)
+tell_settings(int64 now)
 {
-	static int	known_slots = -1;
-	static char known_name[NAMEDATALEN];
-
-	mf_helpers_set_count(mf_guc_pricing_slots);
-	if (known_slots == mf_guc_pricing_slots &&
-		strcmp(known_name, mf_guc_node_name) == 0)
+	if (told_slots == mf_guc_pricing_slots &&
+		strcmp(told_name, mf_guc_node_name) == 0)
 		return;
-	draining = mf_jobs_held() > 0;
-	if (draining)
+	if (!is_due(&settings_duty, now))
 		return;
-	known_slots = mf_guc_pricing_slots;
-	strlcpy(known_name, mf_guc_node_name, sizeof(known_name));
-	registered = false;
-	register_duty.due = 0;
+	if (done(&settings_duty,
+			 mf_call_settings(mf_guc_node_name, mf_guc_pricing_slots), now, 0))
+		note_settings();
+	else
+		mf_pricing_due(settings_duty.due);
 }
 
 static long
@@ -317,7 +324,8 @@ turn(void)
 		return (long) Max(turn_due - mf_wait_now(), 0);
 	}
 
-	apply_settings();
+	/* More slots at once, fewer as they fall free. */
+	mf_helpers_set_count(mf_guc_pricing_slots);
 	mf_helpers_serve(now);
 	mf_jobs_expire(now);
 	sweep(now);
@@ -325,13 +333,12 @@ turn(void)
 		register_server(now);
 	if (registered)
 	{
+		tell_settings(now);
 		mf_record_outcomes(now);
 		send_heartbeat(now);
 		claim(now);
 		mf_feed_turn(now);
 		mf_jobs_dispatch(now);
-		if (draining && mf_jobs_held() == 0)
-			mf_pricing_due(now);
 	}
 	if (registered && mf_call_node_is_unknown())
 	{

@@ -107,13 +107,13 @@ CREATE TABLE mesflow.offender (a int);
 GRANT SELECT ON mesflow.offender TO PUBLIC;
 GRANT UPDATE (a) ON mesflow.offender TO PUBLIC;
 CREATE TABLE mesflow._offender (a int);
-CREATE TABLE public.offender (a int);
-COMMENT ON TABLE public.offender IS 'in another schema';
-COMMENT ON COLUMN public.offender.a IS 'there too';
+CREATE FUNCTION public.offender() RETURNS int LANGUAGE sql RETURN 1;
+REVOKE ALL ON FUNCTION public.offender() FROM PUBLIC;
+COMMENT ON FUNCTION public.offender() IS 'in another schema';
 ALTER EXTENSION mesflow ADD FUNCTION mesflow.offender();
 ALTER EXTENSION mesflow ADD TABLE mesflow.offender;
 ALTER EXTENSION mesflow ADD TABLE mesflow._offender;
-ALTER EXTENSION mesflow ADD TABLE public.offender;
+ALTER EXTENSION mesflow ADD FUNCTION public.offender();
 GRANT CREATE ON SCHEMA mesflow TO PUBLIC;
 
 SELECT rule, object FROM broken ORDER BY 1, 2;

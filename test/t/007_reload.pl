@@ -46,11 +46,11 @@ $node->set('mesflow.pricing_slots' => 1);
 $node->await(
 	"SELECT current LIKE '3 of 1 slots%' FROM mesflow.worker_status WHERE kind = 'pricing'",
 	'three jobs on one slot');
+$node->await('SELECT slots = 1 FROM mesflow.nodes', 'one slot for all to see');
 is(join(' ', $node->helper_pids), "@held", 'those that run go on');
 $node->signal('CONT', @held);
 $node->settled($submitted);
 $node->helpers_are(1, 'then there is one helper');
-$node->await('SELECT slots = 1 FROM mesflow.nodes', 'and one slot for all to see');
 
 # ---- to none and back under work ------------------------------------------
 

@@ -30,7 +30,14 @@ is($standby->sql("SELECT count(*) FROM mesflow.health() WHERE check_name LIKE 'w
 	0, 'and misses no worker');
 is($standby->sqlstate("SELECT mesflow.request_quote('$known', 'pla', 'fdm')"), 'MF503',
 	'it promises nothing');
-is($standby->sqlstate("SELECT mesflow.upload_model('x', 'x.stl')"), 'MF503', 'and stores nothing');
+foreach my $call (
+	"upload_model('x', 'x.stl')", "begin_upload('x.stl', 1)",
+	'append_upload(gen_random_uuid(), 0, \'x\')', 'cancel_job(1)', 'retry_job(1)',
+	'cancel_quote(gen_random_uuid())', "node_register('n', 1, 'v')",
+	"claim_jobs(1, 'x', 1)", "arm('reason')")
+{
+	is($standby->sqlstate("SELECT mesflow.$call"), 'MF503', "nor does it do $call");
+}
 is($standby->sql("SELECT (mesflow.await_model('$known', '180s')).state"), 'measured',
 	'waiting for what is there works');
 $standby->sound('on the standby');

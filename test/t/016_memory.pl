@@ -1,0 +1,66 @@
+# Thousands of models through one worker: it does not grow.
+use strict;
+use warnings;
+use MesflowNode;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = MesflowNode->ready('main', conf => <<'END');
+mesflow.pricing_slots = 2
+fsync = off
+END
+my $worker = $node->await_worker('pricing');
+my $cube = unpack('H*', MesflowNode::cube(5));
+my $submitted = 0;
+
+# Models of the same shape, each of other bytes.
+sub measure
+{
+	my ($number) = @_;
+	my ($from, $to) = ($submitted + 1, $submitted + $number);
+
+	$node->sql(qq{
+		SELECT count(mesflow.upload_model(overlay('\\x$cube'::bytea PLACING convert_to(lpad(i::text, 20), 'UTF8') FROM 1), i || '.stl'))
+		  FROM generate_series($from, $to) i});
+	$submitted = $to;
+	$node->settled($submitted);
+	return;
+}
+
+# Bytes of all memory contexts, kilobytes of its own pages, open descriptors.
+sub weigh
+{
+	my $from = -s $node->logfile;
+	my @total;
+
+	$node->await("SELECT state = 'idle' FROM mesflow.worker_status WHERE kind = 'pricing'", 'the worker is idle');
+	$node->helpers_are(2);
+	$node->sql("SELECT pg_log_backend_memory_contexts($worker)");
+	$node->await_true(
+		sub { @total = $node->log_lines(qr/\[$worker\] .*Grand total: \d+ bytes/, $from) },
+		'the worker tells its memory');
+	my ($bytes) = $total[-1] =~ /Grand total: (\d+) bytes/;
+	my ($pages) = slurp_file("/proc/$worker/status") =~ /RssAnon:\s+(\d+)/;
+	my $descriptors = () = glob("/proc/$worker/fd/*");
+
+	note("after $submitted: $bytes bytes in contexts, $pages kB of pages, $descriptors descriptors");
+	return ($bytes, $pages, $descriptors);
+}
+
+measure(200);
+my ($bytes, $pages, $descriptors) = weigh();
+measure(1800);
+my ($bytes_after, $pages_after, $descriptors_after) = weigh();
+
+# A hundred bytes for each job would be more.
+cmp_ok($bytes_after, '<=', $bytes + 128 * 1024, 'its memory contexts stay as they are');
+cmp_ok($pages_after, '<=', $pages + 2048, 'so do its pages');
+cmp_ok($descriptors_after, '<=', $descriptors, 'so do its descriptors')
+  or diag(join "\n", map { readlink($_) // '' } glob("/proc/$worker/fd/*"));
+is($node->worker_pid('pricing'), $worker, 'it is the same process');
+is(scalar(MesflowNode::zombies($worker)), 0, 'with no child left to reap');
+$node->counted('all done', done => $submitted);
+$node->sound;
+is(join("\n", $node->worker_errors), '', 'no error in the log');
+$node->stop;
+done_testing();
