@@ -119,16 +119,17 @@ COMMENT ON FUNCTION _record_measurement(bytea, text, jsonb) IS
 
 CREATE TABLE _uploads (
   id uuid PRIMARY KEY DEFAULT mesflow._uuid7(),
-  content bigint NOT NULL REFERENCES _contents ON DELETE CASCADE,
+  content bigint REFERENCES _contents ON DELETE CASCADE,
   partner text NOT NULL,
   filename text,
   unit text NOT NULL,
   size_bytes bigint NOT NULL,
   held_bytes bigint NOT NULL DEFAULT 0,
   traceparent text,
-  begun_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  model uuid
 );
-COMMENT ON TABLE _uploads IS 'Uploads in pieces that are not finished.';
+COMMENT ON TABLE _uploads IS 'Uploads in pieces; model is set by finish_upload, so that it can be asked again.';
 
 CREATE FUNCTION _content_sha256(content bigint) RETURNS bytea
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'mesflow_content_sha256';
@@ -204,6 +205,12 @@ DECLARE
 BEGIN
   SELECT m.id INTO model FROM mesflow._models m WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit;
   IF FOUND THEN
+    -- A measurement that somebody cancelled is wanted again.
+    UPDATE mesflow._models m SET measure_cancelled = false, job = nextval('mesflow._job_ids')
+     WHERE m.id = model AND m.measure_cancelled RETURNING m.job INTO job;
+    IF FOUND THEN
+      PERFORM mesflow._queue_job(job, 'measure', model, NULL);
+    END IF;
     RETURN model;
   END IF;
   IF (mesflow._measurement($4, asked_unit)).engine_version IS NULL THEN
@@ -289,13 +296,13 @@ BEGIN
   END IF;
   SELECT * INTO found_upload FROM mesflow._uploads u WHERE u.id = $1 FOR UPDATE;
   IF NOT FOUND THEN
-    PERFORM mesflow._raise('MF404', 'no such upload', format('There is no unfinished upload %s.', coalesce($1::text, 'NULL')),
-                           'Begin one with begin_upload; an upload ends with finish_upload and, when left alone, after mesflow.upload_retention.');
+    PERFORM mesflow._raise('MF404', 'no such upload', format('There is no upload %s.', coalesce($1::text, 'NULL')),
+                           'Begin one with begin_upload; uploads are forgotten after mesflow.upload_retention.');
   END IF;
   RETURN found_upload;
 END
 $$;
-COMMENT ON FUNCTION _upload(uuid) IS 'The unfinished upload of this id, locked; MF404 otherwise.';
+COMMENT ON FUNCTION _upload(uuid) IS 'The upload of this id, locked; MF404 otherwise.';
 
 CREATE FUNCTION append_upload(upload uuid, at bigint, chunk bytea) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -307,7 +314,9 @@ DECLARE
   size bigint := octet_length($3);
   here record;
 BEGIN
-  IF $2 IS NULL OR $3 IS NULL OR $2 < 0 OR $2 > u.size_bytes - size THEN
+  IF u.model IS NOT NULL THEN
+    PERFORM mesflow._raise('MF423', 'upload is finished', format('Upload %s became model %s.', $1, u.model), 'Begin another one with begin_upload.');
+  ELSIF $2 IS NULL OR $3 IS NULL OR $2 < 0 OR $2 > u.size_bytes - size THEN
     PERFORM mesflow._raise('MF400', 'piece outside of the file',
       format('The piece covers bytes %s to %s; the file has %s.', coalesce($2::text, 'NULL'), coalesce(($2::numeric + size)::text, 'NULL'), u.size_bytes),
       'Give each piece its offset in the file, counted from 0.');
@@ -334,7 +343,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION append_upload(uuid, bigint, bytea) IS
-  'Adds a piece (up to 64 MB) at an offset, in any order; returns the bytes held so far. A repeated piece is harmless; one that overlaps others is MF409, one outside of the file MF400.';
+  'Adds a piece (up to 64 MB) at an offset, in any order; returns the bytes held so far. A repeated piece is harmless; one that overlaps others is MF409, one outside of the file MF400, one after finish_upload MF423.';
 
 CREATE FUNCTION finish_upload(upload uuid, sha256 bytea DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
@@ -347,6 +356,9 @@ DECLARE
   digest bytea;
   stored bigint;
 BEGIN
+  IF u.model IS NOT NULL THEN
+    RETURN u.model;
+  END IF;
   PERFORM mesflow._partner(u.partner);
   IF u.held_bytes <> u.size_bytes THEN
     SELECT coalesce(min(c.ends) FILTER (WHERE c.next IS DISTINCT FROM c.ends AND c.ends < u.size_bytes), 0) INTO hole
@@ -364,7 +376,7 @@ BEGIN
       format('The bytes received have SHA-256 %s, the caller says %s.', encode(digest, 'hex'), encode($2, 'hex')),
       'Begin a new upload and send the file again.');
   END IF;
-  DELETE FROM mesflow._uploads WHERE id = u.id;
+  UPDATE mesflow._uploads SET content = NULL WHERE id = u.id;
   SELECT c.id INTO stored FROM mesflow._contents c WHERE c.sha256 = digest LIMIT 1;
   IF stored IS NULL THEN
     UPDATE mesflow._contents SET sha256 = digest WHERE id = u.content;
@@ -372,11 +384,13 @@ BEGIN
   ELSE
     DELETE FROM mesflow._contents WHERE id = u.content;
   END IF;
-  RETURN mesflow._add_model(u.partner, u.filename, u.unit, digest, u.size_bytes, stored, u.traceparent);
+  u.model := mesflow._add_model(u.partner, u.filename, u.unit, digest, u.size_bytes, stored, u.traceparent);
+  UPDATE mesflow._uploads SET model = u.model WHERE id = u.id;
+  RETURN u.model;
 END
 $$;
 COMMENT ON FUNCTION finish_upload(uuid, bytea) IS
-  'Ends an upload in pieces: the model, as upload_model gives it. MF400 names the first missing byte; MF409 where the digest differs.';
+  'Ends an upload in pieces: the model, as upload_model gives it; asked again, the same. MF400 names the first missing byte; MF409 where the digest differs.';
 
 CREATE FUNCTION _drop_uploads(portion integer DEFAULT 100) RETURNS integer
 LANGUAGE plpgsql

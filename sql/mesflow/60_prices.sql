@@ -105,7 +105,7 @@ CREATE FUNCTION _call_pricing(name text, measurement _measurements, material mat
 RETURNS jsonb
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'mesflow_call_pricing';
 COMMENT ON FUNCTION _call_pricing(text, _measurements, materials, processes, integer, jsonb, jsonb) IS
-  'Calls a pricing function by its qualified name; MF404 where there is none with these arguments.';
+  'Calls a pricing function by its qualified name, with the rights of its owner; MF400 where there is none with these arguments.';
 
 CREATE FUNCTION _price_list(wanted text) RETURNS price_lists
 LANGUAGE plpgsql STABLE
@@ -231,7 +231,8 @@ BEGIN
     RETURN price;
   END;
 
-  price.unit_price := round(sum_of_lines / quantity / list.rounding) * list.rounding;
+  -- Nothing that costs something becomes free by rounding.
+  price.unit_price := greatest(round(sum_of_lines / quantity / list.rounding), sign(sum_of_lines)) * list.rounding;
   price.net := price.unit_price * quantity;
   IF price.net <> sum_of_lines THEN
     lines := lines || mesflow._breakdown_line('rounding', 'batch', 1, '', price.net - sum_of_lines, price.net - sum_of_lines, true,

@@ -9,13 +9,17 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 
 #include "mesflow.h"
 #include "compat.h"
@@ -32,10 +36,25 @@ typedef struct PricingCall
 	FmgrInfo	info;
 } PricingCall;
 
+/* Who made this function. */
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /*
  * _call_pricing(name text, measurement, material, process, quantity,
- * options, rates): what the function returns.  MF404 where there is no such
- * function, MF400 where it returns something else than jsonb, or NULL.
+ * options, rates): what the function returns.  It runs as its owner.  MF400
+ * where there is no such function, and where it returns something else than
+ * jsonb, or NULL.
  */
 PGDLLEXPORT Datum
 mesflow_call_pricing(PG_FUNCTION_ARGS)
@@ -45,6 +64,8 @@ mesflow_call_pricing(PG_FUNCTION_ARGS)
 	PricingCall *cache = fcinfo->flinfo->fn_extra;
 	Oid			argtypes[MF_PRICING_ARGS];
 	Oid			function;
+	Oid			caller;
+	int			caller_context;
 	Datum		lines;
 	int			i;
 
@@ -55,7 +76,7 @@ mesflow_call_pricing(PG_FUNCTION_ARGS)
 							  true);
 	if (!OidIsValid(function))
 		ereport(ERROR,
-				(errcode(MF_ERRCODE_NOT_FOUND),
+				(errcode(MF_ERRCODE_BAD_ARGUMENT),
 				 errmsg("there is no pricing function \"%s\"", name),
 				 errdetail("No function of this name takes the arguments of mesflow.price_additive."),
 				 errhint("Create it, or correct processes.pricing_function; give its name with its schema.")));
@@ -84,7 +105,18 @@ mesflow_call_pricing(PG_FUNCTION_ARGS)
 		call->args[i].value = PG_GETARG_DATUM(i + 1);
 		call->args[i].isnull = false;
 	}
+
+	/*
+	 * Our caller has the rights of mesflow's owner; a company's function has
+	 * those of its own, and cannot take others.  An error is undone by the
+	 * subtransaction that catches it.
+	 */
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(owner_of(function),
+						   caller_context | SECURITY_RESTRICTED_OPERATION);
 	lines = FunctionCallInvoke(call);
+	SetUserIdAndSecContext(caller, caller_context);
+
 	if (call->isnull)
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_BAD_ARGUMENT),

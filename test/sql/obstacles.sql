@@ -138,3 +138,27 @@ SELECT material, process, options, state, total, test.lines(breakdown) FROM mesf
 SELECT * FROM test.error(format('SELECT mesflow.request_quote(%L, %L, %L, 1, %L)', :'cube', 'золото 585 💍', 'литьё "по моделям"', '{"цвет": "красный"}'));
 SELECT * FROM test.error(format('SELECT mesflow.request_quote(%L, %L, %L)', :'cube', 'серебро', 'литьё "по моделям"'));
 SELECT count(*) AS problems FROM mesflow.verify_jobs();
+
+-- It has the rights of its own owner, whoever asks for the price.
+CREATE ROLE regress_mesflow_pricer;
+GRANT USAGE ON SCHEMA pricing, mesflow TO regress_mesflow_pricer;
+CREATE FUNCTION pricing.who(m mesflow._measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF options ->> 'note' = 'read' THEN
+    PERFORM FROM mesflow.partners;
+  ELSIF options ->> 'note' = 'escape' THEN
+    RESET SESSION AUTHORIZATION;
+  END IF;
+  RETURN jsonb_build_array(jsonb_build_object('line', current_user, 'amount', 1));
+END
+$$;
+ALTER FUNCTION pricing.who OWNER TO regress_mesflow_pricer;
+UPDATE mesflow.processes SET pricing_function = 'pricing.who' WHERE code = 'fdm';
+SELECT breakdown -> 0 ->> 'line' AS runs_as, current_user <> 'regress_mesflow_pricer' AS back FROM mesflow.estimate(:'cube', 'pla', 'fdm');
+SELECT n AS note, e.error_code, e.error FROM unnest('{read,escape}'::text[]) n
+  CROSS JOIN LATERAL mesflow.estimate(:'cube', 'pla', 'fdm', 1, jsonb_build_object('note', n)) e;
+SELECT current_user <> 'regress_mesflow_pricer' AS back;
+DROP FUNCTION pricing.who;
+DROP OWNED BY regress_mesflow_pricer;
+DROP ROLE regress_mesflow_pricer;

@@ -108,6 +108,9 @@ SELECT l.code, q AS quantity, e.unit_price, e.net, e.tax, e.total, e.currency, e
 SELECT b ->> 'line' AS line, b ->> 'amount' AS amount, b ->> 'why' AS why FROM mesflow.estimate(:'block', 'pla', 'fdm', 3, price_list => 'included') e, jsonb_array_elements(e.breakdown) b
  WHERE b ->> 'line' IN ('rounding', 'tax');
 
+-- What costs something does not become free: at least one step of rounding.
+SELECT e.unit_price, e.total FROM mesflow.estimate(:'block', 'pla', 'fdm', 1000000, price_list => 'coarse') e;
+
 -- A partner's own list, until another is named; the newest active list that has come, for the others.
 UPDATE mesflow.partners SET price_list = 'on top' WHERE code = 'acme';
 SELECT test.measured('acme.stl', test.box(10, 10, 10), 'acme') AS acme \gset

@@ -92,6 +92,9 @@ SELECT * FROM test.error($$SELECT mesflow.append_upload(NULL, 0, 'x')$$);
 -- Both neighbours may touch.
 SELECT mesflow.append_upload(:'upload', 7, '789') AS "6", mesflow.append_upload(:'upload', 0, '0123') AS "10";
 SELECT mesflow.finish_upload(:'upload') AS done \gset
+-- Asked again, it answers again, and takes no more.
+SELECT mesflow.finish_upload(:'upload') = :'done' AS answered_again;
+SELECT * FROM test.error(format('SELECT mesflow.append_upload(%L, 0, %L)', :'upload', '0123'));
 SELECT sha256 = sha256('0123456789') AS sha256 FROM mesflow.models WHERE id = :'done';
 
 -- A hole is named by its first byte: at the start, in the middle, at the end, everywhere.
@@ -152,4 +155,11 @@ SELECT mesflow.job_content(:node, decode(:'secret', 'hex'), :job, :token) AS who
        mesflow.job_content(:node, decode(:'secret', 'hex'), :job, :token, 9223372036854775807, 5) AS beyond,
        mesflow.job_content(:node, decode(:'secret', 'hex'), :job, :token + 1) AS other_token;
 SELECT * FROM test.error(format('SELECT mesflow.job_content(%s, %L, %s, %s)', :node, 'wrong secret', :job, :token));
+SELECT count(*) AS problems FROM mesflow.verify_jobs();
+
+-- A measurement that was cancelled is queued again when the file comes again.
+SELECT mesflow.upload_model('cancelled', 'cancelled.stl') AS model \gset
+SELECT mesflow.cancel_job(id) AS cancelled FROM mesflow.price_jobs WHERE model = :'model';
+SELECT mesflow.upload_model('cancelled', 'cancelled.stl') = :'model' AS same_model;
+SELECT state, count(*) FROM mesflow.price_jobs WHERE model = :'model' GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS problems FROM mesflow.verify_jobs();

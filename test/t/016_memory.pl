@@ -47,13 +47,14 @@ sub weigh
 	return ($bytes, $pages, $descriptors);
 }
 
-measure(200);
+# Caches fill at first.
+measure(1000);
 my ($bytes, $pages, $descriptors) = weigh();
-measure(1800);
+measure(2000);
 my ($bytes_after, $pages_after, $descriptors_after) = weigh();
 
-# A hundred bytes for each job would be more.
-cmp_ok($bytes_after, '<=', $bytes + 128 * 1024, 'its memory contexts stay as they are');
+# Fifty bytes for each job would be more.
+cmp_ok($bytes_after, '<=', $bytes + 96 * 1024, 'its memory contexts stay as they are');
 cmp_ok($pages_after, '<=', $pages + 2048, 'so do its pages');
 cmp_ok($descriptors_after, '<=', $descriptors, 'so do its descriptors')
   or diag(join "\n", map { readlink($_) // '' } glob("/proc/$worker/fd/*"));
