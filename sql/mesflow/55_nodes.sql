@@ -139,6 +139,10 @@ BEGIN
   IF $3 IS NULL OR $3 NOT BETWEEN 0 AND 1000 THEN
     PERFORM mesflow._raise('MF400', 'limit not allowed', format('limit_to is %s.', coalesce($3::text, 'NULL')), 'Ask for 0 to 1000 jobs.');
   END IF;
+  -- A copy prices nothing, whoever asks, also while a restore is still under way.
+  IF mesflow._is_copy() THEN
+    RETURN;
+  END IF;
   -- The mark that work starts must be durable here, but needs no standby.
   PERFORM set_config('synchronous_commit', 'local', true);
   SELECT count(*) INTO busy FROM mesflow._jobs_running r WHERE r.node = n.id;
@@ -363,10 +367,11 @@ DECLARE
   a mesflow._jobs_aside;
   moved integer := 0;
 BEGIN
-  -- Nodes whose lease ran out, and what no node answers for (a restored dump).
+  -- Nodes whose lease ran out, and what no node answers for: a restored dump brings numbers of nodes that were elsewhere.
   FOR r IN DELETE FROM mesflow._jobs_running d
             WHERE d.id IN (SELECT c.id FROM mesflow._jobs_running c
-                            WHERE NOT EXISTS (SELECT FROM mesflow._nodes n WHERE n.id = c.node AND n.lease_until > clock_timestamp())
+                            WHERE NOT EXISTS (SELECT FROM mesflow._nodes n WHERE n.id = c.node AND n.lease_until > clock_timestamp()
+                                                                               AND n.registered_at <= c.started_at)
                             ORDER BY c.id LIMIT portion FOR UPDATE SKIP LOCKED)
             RETURNING d.* LOOP
     PERFORM mesflow._take_back(r, false);

@@ -211,7 +211,7 @@ AS $$
   UNION ALL
   SELECT 'job of a lost node', format('Job %s runs on node %s, whose lease ended a minute ago or more.', r.id, r.node)
     FROM mesflow._jobs_running r
-   WHERE NOT EXISTS (SELECT FROM mesflow._nodes n WHERE n.id = r.node AND n.lease_until > clock_timestamp() - interval '1 min')
+   WHERE NOT EXISTS (SELECT FROM mesflow._nodes n WHERE n.id = r.node AND n.lease_until > clock_timestamp() - interval '1 min' AND n.registered_at <= r.started_at)
      AND r.started_at < clock_timestamp() - interval '1 min'
   UNION ALL
   SELECT 'follower without a leader', format('Job %s waits for job %s, which does not run.', a.id, a.leader)

@@ -20,7 +20,10 @@
 /* Between heartbeats that somebody's wake-up asks for. */
 #define HEARTBEAT_FLOOR_MS	20
 
-/* How often a copy looks whether it may act, unless it is woken. */
+/*
+ * How often to look whether this is a copy.  A restore may make it one under
+ * a worker that runs: the extension is there before the data.
+ */
 #define FENCE_MS			5000
 
 /* After something here failed that a job needs. */
@@ -100,6 +103,14 @@ is_due(const MfDuty *duty, int64 now)
 	return false;
 }
 
+static void
+forget_registration(void)
+{
+	mf_jobs_forget_all();
+	registered = false;
+	register_duty.due = 0;
+}
+
 /* Is this a copy of the database that mesflow was installed in? */
 static void
 check_fence(int64 now)
@@ -115,16 +126,10 @@ check_fence(int64 now)
 	}
 	mf_pricing_due(fence_duty.due);
 	fence_known = true;
+	if (copy && registered)
+		forget_registration();
 	fenced = copy;
 	mf_status_set_fenced(copy);
-}
-
-static void
-forget_registration(void)
-{
-	mf_jobs_forget_all();
-	registered = false;
-	register_duty.due = 0;
 }
 
 static void
@@ -316,10 +321,11 @@ turn(void)
 			fence_duty.due = now;
 	}
 
-	if (fenced)
-		check_fence(now);
+	check_fence(now);
 	if (fenced)
 	{
+		mf_helpers_set_count(0);
+		mf_helpers_serve(now);
 		show_state();
 		return (long) Max(turn_due - mf_wait_now(), 0);
 	}
