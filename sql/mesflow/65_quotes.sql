@@ -97,6 +97,7 @@ DECLARE
   price mesflow._price;
   all_options jsonb;
   quote uuid := mesflow._uuid7();
+  asked_at constant timestamptz := clock_timestamp();
   job bigint;
 BEGIN
   IF pg_is_in_recovery() THEN
@@ -121,9 +122,9 @@ BEGIN
     price := mesflow._price_of(named.result, named.a, named.p, $4, all_options, named.price_list);
   END IF;
   INSERT INTO mesflow._quotes (id, partner, model, material, process, quantity, options, state, unit_price, net, tax, total, currency,
-                               breakdown, price_list, lead_days, priced_at, expires_at, error_code, error, job, correlation_id, traceparent)
+                               breakdown, price_list, lead_days, created_at, priced_at, expires_at, error_code, error, job, correlation_id, traceparent)
   VALUES (quote, $6, $1, $2, $3, $4, all_options, price.state, price.unit_price, price.net, price.tax, price.total, price.currency,
-          price.breakdown, price.price_list, (named.p).lead_days, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
+          price.breakdown, price.price_list, (named.p).lead_days, asked_at, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
           price.expires_at, price.error_code, price.error, job,
           CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END, $7);
   IF price.state = 'pending' THEN

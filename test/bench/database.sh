@@ -75,7 +75,7 @@ SELECT quote_literal(mesflow.request_quote(:model, 'pla', 'fdm')) AS quote \gset
 SELECT 1 / (state = 'priced')::int FROM mesflow.await_quote(:quote);
 SQL
 latencies "$scratch/upload.sql" -c 1 -t 20 >/dev/null
-value=$(latencies "$scratch/upload.sql" -c 1 -t 200 | median)
+value=$(printf %.2f "$(latencies "$scratch/upload.sql" -c 1 -t 200 | median)")
 row "upload to priced quote, $triangles triangles, idle server" "$value" ms "< 50 ms"
 
 # ---- commit to the program's start --------------------------------------------
