@@ -129,6 +129,8 @@ CREATE TABLE _uploads (
   begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   model uuid
 );
+CREATE INDEX ON _uploads (begun_at);
+CREATE INDEX ON _uploads (content);
 COMMENT ON TABLE _uploads IS 'Uploads in pieces; model is set by finish_upload, so that it can be asked again.';
 
 CREATE FUNCTION _content_sha256(content bigint) RETURNS bytea
@@ -169,7 +171,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  most bigint := pg_size_bytes(current_setting('mesflow.max_model_size'));
+  counter constant bigint := mesflow._await_event(NULL, 0);     -- MF503 where the library is not preloaded
+  most constant bigint := pg_size_bytes(current_setting('mesflow.max_model_size'));
 BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();

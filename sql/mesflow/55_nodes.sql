@@ -201,7 +201,7 @@ BEGIN
                                  'max_triangles', current_setting('mesflow.max_triangles')::bigint,
                                  'alone', j.lives >= lonely);
     DELETE FROM mesflow._jobs_waiting w WHERE w.vt = j.vt AND w.id = j.id;
-    INSERT INTO mesflow._jobs_running SELECT j.*, token, n.id, clock_timestamp(), clock_timestamp() + deadline;
+    INSERT INTO mesflow._jobs_running SELECT j.*, token, n.id, greatest(clock_timestamp(), n.registered_at), clock_timestamp() + deadline;
     handed := handed + 1;
     RETURN NEXT;
     EXIT WHEN j.lives >= lonely;

@@ -225,7 +225,7 @@ BEGIN
       PERFORM mesflow._raise('MF400', 'the lines have no sum', format('They add up to %s.', coalesce(sum_of_lines::text, 'NULL')),
                              'A pricing function returns an array of lines whose amounts add up to 0 or more.');
     END IF;
-  EXCEPTION WHEN OTHERS THEN
+  EXCEPTION WHEN OTHERS OR assert_failure THEN       -- OTHERS leaves out ASSERT
     price.error_code := CASE SQLSTATE WHEN 'MF404' THEN 'no_rate' ELSE 'pricing_failed' END;
     price.error := format('Price list "%s", process "%s", material "%s": %s', list.code, process.code, material.code, SQLERRM);
     RETURN price;

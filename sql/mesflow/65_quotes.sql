@@ -72,7 +72,7 @@ BEGIN
     BEGIN
       price := mesflow._price_of(result, a, p, q.quantity, q.options,
                                  (SELECT c.price_list FROM mesflow.partners c WHERE c.code = q.partner));
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR assert_failure THEN       -- OTHERS leaves out ASSERT
       price.state := 'failed';
       price.error_code := 'pricing_failed';
       price.error := SQLERRM;

@@ -116,7 +116,8 @@ BEGIN
       IF FOUND THEN
         w := mesflow._as_waiting(r);
       ELSE
-        IF EXISTS (SELECT FROM mesflow._jobs_waiting m WHERE m.id = $1) OR EXISTS (SELECT FROM mesflow._jobs_aside m WHERE m.id = $1) THEN
+        IF EXISTS (SELECT FROM mesflow._jobs_waiting m WHERE m.id = $1) OR EXISTS (SELECT FROM mesflow._jobs_aside m WHERE m.id = $1)
+        OR EXISTS (SELECT FROM mesflow._jobs_running m WHERE m.id = $1) THEN
           RETURN mesflow.cancel_job($1);        -- it moved while we looked
         ELSIF NOT EXISTS (SELECT FROM mesflow._jobs_done d WHERE d.id = $1) THEN
           PERFORM mesflow._no_such_job($1);

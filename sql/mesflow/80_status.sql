@@ -88,7 +88,11 @@ BEGIN
     FOR worker IN SELECT k.kind, w.pid, w.state, w.current, w.last_error FROM (VALUES ('launcher'), ('pricing')) AS k (kind)
                     LEFT JOIN mesflow._worker_status() w ON w.kind = k.kind LOOP
       check_name := 'worker ' || worker.kind;
-      IF worker.pid IS NOT NULL THEN
+      IF worker.state = 'blocked' THEN
+        status := 'critical';
+        detail := format('The %s worker cannot work: %s.', worker.kind, worker.current);
+        hint := 'See mesflow.worker_status and the server''s log.';
+      ELSIF worker.pid IS NOT NULL THEN
         status := 'ok'; detail := format('The %s worker runs.', worker.kind); hint := NULL;
       ELSE
         status := 'critical';
@@ -140,6 +144,10 @@ BEGIN
       status := 'critical';
       detail := 'This kernel cannot confine the geometry program, and mesflow.sandbox requires it: nothing is measured.';
       hint := 'Use a kernel with seccomp filters, or set mesflow.sandbox to off where every model is trusted.';
+    WHEN 'unknown' THEN
+      status := 'warning';
+      detail := 'No geometry program has started yet, so it is not known whether it can be confined.';
+      hint := 'See mesflow.worker_status.';
     WHEN 'off' THEN
       status := 'warning';
       detail := 'mesflow.sandbox is off: models are read without confinement.';

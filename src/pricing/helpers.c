@@ -147,13 +147,6 @@ mf_helper_dispose(MfPricingSlot *slot)
 	set_helper(slot, MF_HELPER_NONE, mf_wait_now());
 }
 
-void
-mf_helpers_dispose_all(void)
-{
-	for (int i = 0; i < slot_count; i++)
-		mf_helper_dispose(slots[i]);
-}
-
 static void
 bury(int64 now)
 {

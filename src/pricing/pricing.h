@@ -93,7 +93,6 @@ extern void mf_helpers_serve(int64 now);
 extern bool mf_helpers_usable(void);
 extern const char *mf_helpers_trouble(void);
 extern void mf_helper_dispose(MfPricingSlot *slot);
-extern void mf_helpers_dispose_all(void);
 
 /* jobs.c: a job's life in its slot. */
 extern void mf_job_start(MfPricingSlot *slot, const MfClaim *claim, int64 now);

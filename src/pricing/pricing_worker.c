@@ -334,7 +334,6 @@ turn(void)
 	mf_helpers_set_count(mf_guc_pricing_slots);
 	mf_helpers_serve(now);
 	mf_jobs_expire(now);
-	sweep(now);
 	if (!registered)
 		register_server(now);
 	if (registered)
@@ -342,6 +341,12 @@ turn(void)
 		tell_settings(now);
 		mf_record_outcomes(now);
 		send_heartbeat(now);
+	}
+
+	/* After the heartbeat: when we were stopped for long, our lease is over. */
+	sweep(now);
+	if (registered)
+	{
 		claim(now);
 		mf_feed_turn(now);
 		mf_jobs_dispatch(now);

@@ -240,12 +240,6 @@ mf_worker_failure(void)
 	return &failure;
 }
 
-MemoryContext
-mf_worker_turn_context(void)
-{
-	return turn_context;
-}
-
 bool
 mf_worker_was_woken(void)
 {

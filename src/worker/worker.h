@@ -76,12 +76,6 @@ typedef struct MfFailure
 extern MfTry mf_worker_try(const char *unit, void (*work) (void *), void *arg);
 extern const MfFailure *mf_worker_failure(void);
 
-/*
- * A memory context that lives until the end of the turn; where the results
- * of work() belong.
- */
-extern MemoryContext mf_worker_turn_context(void);
-
 /* Was this worker's doorbell rung, or the configuration read again? */
 extern bool mf_worker_was_woken(void);
 extern bool mf_worker_was_reloaded(void);

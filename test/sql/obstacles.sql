@@ -76,6 +76,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
   IF options ->> 'note' = 'raise' THEN
     RAISE EXCEPTION 'the press is broken' USING DETAIL = 'secret';
+  ELSIF options ->> 'note' = 'assert' THEN
+    ASSERT false, 'the press is gone';
   ELSIF options ->> 'note' = 'null' THEN
     RETURN NULL;
   ELSIF options ->> 'note' = 'object' THEN
@@ -103,7 +105,7 @@ LANGUAGE sql AS 'SELECT 1';
 UPDATE mesflow.processes SET pricing_function = 'pricing.flat' WHERE code = 'fdm';
 SELECT total, test.lines(breakdown), error_code FROM mesflow.estimate(:'cube', 'pla', 'fdm', 3);
 SELECT n AS note, e.total, test.lines(e.breakdown), e.error_code, e.error
-  FROM unnest('{fractions,raise,"null",object,empty,no amount,text amount,negative,too much,no such rate}'::text[]) n
+  FROM unnest('{fractions,raise,assert,"null",object,empty,no amount,text amount,negative,too much,no such rate}'::text[]) n
   CROSS JOIN LATERAL mesflow.estimate(:'cube', 'pla', 'fdm', 1, jsonb_build_object('note', n)) e;
 SELECT mesflow.request_quote(:'cube', 'pla', 'fdm', 1, '{"note": "raise"}') AS quote \gset
 SELECT state, error_code, error FROM mesflow.quotes WHERE id = :'quote';
