@@ -334,7 +334,7 @@ give_roles(const MfSums *sums, const uint64_t *pair, uint64_t pairs,
 		nesting->inverted[i] = facing(sums, i) < 0;
 	}
 
-	/* 1. Those inside others: no body of their own, for now. */
+	/* 1. Those inside others: no body of their own until step 3. */
 	for (n = 0; n < pairs; n++)
 		nesting->role[pair[n] >> 32] = MF_SHELL_REDUNDANT_BODY;
 

@@ -9,7 +9,7 @@ my $worker = $node->await_worker('pricing');
 $node->upload_bytes(MesflowNode::cube(1), 'cube_1.stl');
 $node->settled(1);
 
-# Two jobs that nobody does for now.
+# Two jobs that nobody does yet.
 $node->set('mesflow.pricing_slots' => 0);
 $node->helpers_are(0);
 my $model = $node->upload_bytes(MesflowNode::cube(2), 'cube_2.stl');
