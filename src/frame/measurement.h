@@ -119,12 +119,17 @@ typedef enum MfDefectCode
 	MF_DEFECT_DUPLICATE_TRIANGLES,	/* the same three corners again */
 	MF_DEFECT_NESTED_BODIES,	/* a body inside a body, same orientation */
 	MF_DEFECT_CLOSED_CAVITIES,	/* trapped powder or resin */
-	MF_DEFECT_TINY,				/* smaller than 1 mm: wrong unit? */
-	MF_DEFECT_HUGE,				/* larger than 10 m: wrong unit? */
+	MF_DEFECT_TINY,				/* below MF_TINY_MM: wrong unit? */
+	MF_DEFECT_HUGE,				/* above MF_HUGE_MM: wrong unit? */
 	MF_DEFECT_FLAT,				/* no volume at all */
-	MF_DEFECT_TRAILING_BYTES	/* bytes after the last triangle, ignored */
+	MF_DEFECT_TRAILING_BYTES,	/* bytes after the last triangle, ignored */
+	MF_DEFECT_CROSSED_POLYGONS	/* split into triangles that overlap */
 } MfDefectCode;
-#define MF_DEFECT_LAST		MF_DEFECT_TRAILING_BYTES
+#define MF_DEFECT_LAST		MF_DEFECT_CROSSED_POLYGONS
+
+/* A model whose longest side is outside of these, in mm, has a wrong unit. */
+#define MF_TINY_MM	1.0
+#define MF_HUGE_MM	10000.0
 
 typedef struct MfDefect
 {
@@ -185,6 +190,15 @@ extern const char *mf_stage_name(MfStage stage);
 extern const char *mf_severity_name(MfSeverity severity);
 extern const char *mf_defect_name(MfDefectCode code);
 extern const char *mf_defect_message(MfDefectCode code);
+
+/*
+ * The sentence about the defect as this model has it: a suspicious size is
+ * named, with the units that would make it a usual one.
+ */
+#define MF_DEFECT_TEXT_MAX	256
+extern void mf_measurement_describe_defect(const MfMeasurement *m,
+										   const MfDefect *defect,
+										   char text[MF_DEFECT_TEXT_MAX]);
 
 /* Millimetres per unit (MF_UNIT_NONE counts as mm). */
 extern double mf_unit_in_mm(MfUnit unit);

@@ -129,6 +129,7 @@ put_defects(Writer *w, const MfMeasurement *m, int count)
 	for (int i = 0; i < count; i++)
 	{
 		const MfDefect *defect = &m->defects[i];
+		char		text[MF_DEFECT_TEXT_MAX];
 
 		put(w, "%s{\"code\":\"%s\",\"severity\":\"%s\",\"count\":%" PRId64,
 			i > 0 ? "," : "", mf_defect_name(defect->code),
@@ -138,7 +139,8 @@ put_defects(Writer *w, const MfMeasurement *m, int count)
 		else
 			put(w, ",\"at\":null");
 		put_key_bool(w, "repaired", defect->repaired);
-		put(w, ",\"message\":\"%s\"}", mf_defect_message(defect->code));
+		mf_measurement_describe_defect(m, defect, text);
+		put(w, ",\"message\":\"%s\"}", text);
 	}
 	put(w, "]");
 }

@@ -12,8 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "mesh.h"
 #include "stl.h"
+#include "text.h"
+
+#define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 
 /* How far into a file a decision about its kind looks. */
 #define HEAD	1024
@@ -117,26 +119,61 @@ text_start(const MfJob *job)
 	return at;
 }
 
+/* The next byte of the line that is not white space. */
+static size_t
+skip_blanks(const MfJob *job, size_t at)
+{
+	while (at < job->size && mf_text_is_space(job->bytes[at]) &&
+		   !mf_text_is_line_end(job->bytes[at]))
+		at++;
+	return at;
+}
+
+/* Does a statement of OBJ have a number here, good or bad? */
+static bool
+is_number(const MfJob *job, size_t at)
+{
+	const char *text = (const char *) job->bytes + at;
+	size_t		length = 0;
+	double		value;
+
+	while (at + length < job->size && length <= MF_MAX_NUMBER_LENGTH &&
+		   !mf_text_is_space(text[length]) && text[length] != '/')
+		length++;
+	return mf_number_parse(text, length, &value) != MF_NUMBER_MALFORMED;
+}
+
 /*
- * Is this OBJ?  Comments and grouping statements come first; a vertex or the
- * name of a material file settles it.
+ * Is this OBJ?  Comments and words about groups come first; numbers after the
+ * name of what has numbers settle it, or the name of a file of materials.
  */
 static bool
 is_obj(const MfJob *job, size_t at)
 {
-	while (at < job->size && at < 16 * HEAD)
+	static const char *const with_numbers[] = {
+		"v", "vn", "vt", "vp", "f", "l", "p"
+	};
+	static const char *const before[] = {
+		"o", "g", "s", "mg", "usemtl", "lod", "bevel", "c_interp", "d_interp"
+	};
+
+	while (at < job->size)
 	{
-		if (is_word(job, at, "v") || is_word(job, at, "vn") ||
-			is_word(job, at, "vt") || is_word(job, at, "mtllib"))
+		bool		known = job->bytes[at] == '#';
+
+		if (is_word(job, at, "mtllib"))
 			return true;
-		if (job->bytes[at] != '#' && !is_word(job, at, "o") &&
-			!is_word(job, at, "g") && !is_word(job, at, "s") &&
-			!is_word(job, at, "usemtl"))
+		for (size_t i = 0; i < lengthof(with_numbers); i++)
+			if (is_word(job, at, with_numbers[i]))
+				return is_number(job, skip_blanks(job, at +
+												  strlen(with_numbers[i])));
+		for (size_t i = 0; i < lengthof(before); i++)
+			known |= is_word(job, at, before[i]);
+		if (!known)
 			return false;
-		while (at < job->size && job->bytes[at] != '\n' &&
-			   job->bytes[at] != '\r')
+		while (at < job->size && !mf_text_is_line_end(job->bytes[at]))
 			at++;
-		while (at < job->size && isspace(job->bytes[at]))
+		while (at < job->size && mf_text_is_space(job->bytes[at]))
 			at++;
 	}
 	return false;
@@ -182,7 +219,7 @@ mf_detect_encoding(MfJob *job)
 		mf_stl_header_count(job->bytes) * MF_STL_FACET)
 		return MF_ENCODING_STL_BINARY;
 
-	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++)
+	for (size_t i = 0; i < lengthof(signatures); i++)
 	{
 		const Signature *s = &signatures[i];
 
@@ -211,7 +248,7 @@ mf_detect_encoding(MfJob *job)
 			begins_with(job, start, "off\r"))
 			return refuse_kind(job, "an OFF file", true);
 		if (is_obj(job, start))
-			return refuse_kind(job, "an OBJ file", true);
+			return MF_ENCODING_OBJ;
 	}
 	else if (looks_like_facets(job))
 		return MF_ENCODING_STL_BINARY;

@@ -9,10 +9,6 @@
 #include "mesh.h"
 #include "repair.h"
 
-/* A model whose longest side is outside of these, in mm, has a wrong unit. */
-#define TINY_MM	1.0
-#define HUGE_MM	10000.0
-
 /*
  * A model with less volume than this part of its area times its diagonal is
  * flat: the finest foil is a thousand times thicker.
@@ -69,6 +65,9 @@ read_file(MfJob *job, MfMesh *mesh, MfMeasurement *m)
 		case MF_ENCODING_STL_ASCII:
 			m->format = MF_FORMAT_STL;
 			return mf_stl_read_ascii(job, mesh);
+		case MF_ENCODING_OBJ:
+			m->format = MF_FORMAT_OBJ;
+			return mf_obj_read(job, mesh);
 	}
 	return false;
 }
@@ -238,6 +237,7 @@ list_surface_defects(const MfJob *job, const Work *work, MfMeasurement *m)
 static void
 list_model_defects(const MfJob *job, const Work *work, MfMeasurement *m)
 {
+	double		crossed[3];
 	double		longest = 0;
 	double		diagonal = 0;
 	bool		flat = !(m->area_mm2 > 0);
@@ -263,6 +263,7 @@ list_model_defects(const MfJob *job, const Work *work, MfMeasurement *m)
 	{
 		const double side = m->bbox_max[i] - m->bbox_min[i];
 
+		crossed[i] = job->crossed_at[i] * job->unit_in_mm;
 		longest = side > longest ? side : longest;
 		diagonal += side * side;
 		flat |= side == 0;
@@ -279,11 +280,14 @@ list_model_defects(const MfJob *job, const Work *work, MfMeasurement *m)
 			m->centroid[i] = NAN;
 	}
 	mf_measurement_add_defect(m, MF_DEFECT_TINY, MF_SEVERITY_ERROR,
-							  longest < TINY_MM, NULL, false);
+							  longest < MF_TINY_MM, NULL, false);
 	mf_measurement_add_defect(m, MF_DEFECT_HUGE, MF_SEVERITY_ERROR,
-							  longest > HUGE_MM, NULL, false);
+							  longest > MF_HUGE_MM, NULL, false);
 	mf_measurement_add_defect(m, MF_DEFECT_TRAILING_BYTES, MF_SEVERITY_INFO,
 							  (int64_t) job->trailing_bytes, NULL, false);
+	mf_measurement_add_defect(m, MF_DEFECT_CROSSED_POLYGONS,
+							  MF_SEVERITY_WARNING,
+							  (int64_t) job->crossed_polygons, crossed, false);
 }
 
 /* All steps that may be refused. */

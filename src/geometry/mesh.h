@@ -6,6 +6,9 @@
  *
  *		detect.c		which format these bytes are
  *		stl_*.c			a reader: bytes to triangles, fed to the weld in blocks
+ *		obj.c			another: its vertices are welded at the end
+ *		polygon.c		polygons of any shape become triangles
+ *		text.c			refusals that name a line of a text
  *		weld.c			corners with the same coordinates become one vertex
  *		edges.c			which triangles meet along which edge; shells
  *		duplicates.c	triangles that are there twice
@@ -61,6 +64,8 @@ typedef struct MfJob
 	void	   *progress_arg;
 	int			last_percent;
 	uint64_t	trailing_bytes; /* found by the reader */
+	uint64_t	crossed_polygons;	/* that could not be split well; too */
+	double		crossed_at[3];	/* a corner of the first, in the file's unit */
 } MfJob;
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
@@ -129,7 +134,8 @@ typedef enum MfEncoding
 {
 	MF_ENCODING_NONE = 0,		/* refused, the job says why */
 	MF_ENCODING_STL_BINARY,
-	MF_ENCODING_STL_ASCII
+	MF_ENCODING_STL_ASCII,
+	MF_ENCODING_OBJ
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -138,6 +144,7 @@ extern MfEncoding mf_detect_encoding(MfJob *job);
 
 extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
 extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
+extern bool mf_obj_read(MfJob *job, MfMesh *mesh);
 
 /* ---- number.c ---- */
 
@@ -175,6 +182,7 @@ extern bool mf_weld_add_narrow(MfWeld *weld, const uint8_t *first,
 extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first,
 							 size_t stride, size_t count);
 extern void mf_weld_end(MfWeld *weld);
+extern bool mf_weld_vertices(MfJob *job, MfMesh *mesh);
 
 /* ---- edges.c ---- */
 

@@ -7,18 +7,15 @@
  * solid's name extends to the end of its line.  Normals are not used, so
  * their numbers may be missing or nonsense.  Each facet has three corners.
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "mesh.h"
+#include "text.h"
 
 /* No word that means anything is longer. */
 #define MAX_WORD	MF_MAX_NUMBER_LENGTH
 
 /* Triangles that are handed to the weld at a time. */
 #define BATCH	256
-
 
 /* A facet takes about as many bytes as this in a usual file. */
 #define USUAL_FACET_BYTES	260
@@ -36,56 +33,16 @@ typedef struct Reader
 	MfWeld		weld;
 } Reader;
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* The number of the line that the last word is in: LF, CR or CR LF. */
-static unsigned long long
-line_number(const Reader *r)
-{
-	const char *p = (const char *) r->job->bytes;
-	unsigned long long line = 1;
-
-	for (; p < r->word; p++)
-		line += *p == '\n' || (*p == '\r' && p + 1 < r->end && p[1] != '\n');
-	return line;
-}
-
-/* Refuses at the last word; false. */
-static bool
-__attribute__((format(printf, 3, 4)))
-refuse_here(Reader *r, MfErrorCode code, const char *format,...)
-{
-	char		what[200];
-	va_list		args;
-
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	mf_refuse(r->job->refusal, code, "Line %llu: %s", line_number(r), what);
-	return false;
-}
-
-/* How much of the last word a message shows. */
-static int
-shown(const Reader *r)
-{
-	return r->length < 24 ? (int) r->length : 24;
-}
-
 /* Reads the next word; at the end of the file it is empty. */
 static inline void
 next_word(Reader *r)
 {
 	const char *p = r->at;
 
-	while (p < r->end && is_space(*p))
+	while (p < r->end && mf_text_is_space(*p))
 		p++;
 	r->word = p;
-	while (p < r->end && !is_space(*p))
+	while (p < r->end && !mf_text_is_space(*p))
 		p++;
 	r->length = p - r->word;
 	r->at = p;
@@ -95,7 +52,7 @@ next_word(Reader *r)
 static void
 skip_line(Reader *r)
 {
-	while (r->at < r->end && *r->at != '\n' && *r->at != '\r')
+	while (r->at < r->end && !mf_text_is_line_end(*r->at))
 		r->at++;
 }
 
@@ -124,15 +81,15 @@ static bool
 refuse_word(Reader *r, const char *expected)
 {
 	if (r->length == 0)
-		return refuse_here(r, MF_ERROR_TRUNCATED,
+		return mf_text_refuse(r->job, r->word, MF_ERROR_TRUNCATED,
 						   "the file ends where %s should follow.",
 						   expected);
 	if (r->length > MAX_WORD)
-		return refuse_here(r, MF_ERROR_MALFORMED,
+		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
 						   "a word of %zu characters, where %s should be.",
 						   r->length, expected);
-	return refuse_here(r, MF_ERROR_MALFORMED,
-					   "\"%.*s\" found, where %s should be.", shown(r),
+	return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
+					   "\"%.*s\" found, where %s should be.", mf_text_shown(r->length),
 					   r->word, expected);
 }
 
@@ -142,23 +99,14 @@ read_corner(Reader *r, double *at)
 {
 	for (int i = 0; i < 3; i++)
 	{
+		MfNumberResult result;
+
 		next_word(r);
-		switch (mf_number_parse(r->word, r->length, &at[i]))
-		{
-			case MF_NUMBER_OK:
-				break;
-			case MF_NUMBER_NON_FINITE:
-				return refuse_here(r, MF_ERROR_NON_FINITE,
-								   "the coordinate \"%.*s\" is not a finite "
-								   "number.", shown(r), r->word);
-			case MF_NUMBER_COMMA:
-				return refuse_here(r, MF_ERROR_MALFORMED,
-								   "the coordinate \"%.*s\" has a comma; "
-								   "decimals must be written with a point.",
-								   shown(r), r->word);
-			case MF_NUMBER_MALFORMED:
-				return refuse_word(r, "a coordinate");
-		}
+		result = mf_number_parse(r->word, r->length, &at[i]);
+		if (result == MF_NUMBER_MALFORMED)
+			return refuse_word(r, "a coordinate");
+		if (result != MF_NUMBER_OK)
+			return mf_text_refuse_number(r->job, r->word, r->length, result);
 	}
 	return true;
 }
@@ -213,7 +161,7 @@ read_facet(Reader *r)
 	for (next_word(r); WORD_IS(r, "vertex"); next_word(r))
 	{
 		if (corners == 3)
-			return refuse_here(r, MF_ERROR_MALFORMED,
+			return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
 							   "a facet with more than three corners.");
 		if (!read_corner(r, at + 3 * corners++))
 			return false;
@@ -222,7 +170,7 @@ read_facet(Reader *r)
 		return refuse_word(r, corners < 3 ? "\"vertex\"" :
 						   "\"endloop\"");
 	if (corners < 3)
-		return refuse_here(r, MF_ERROR_MALFORMED,
+		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
 						   "a facet with %d corners instead of three.",
 						   corners);
 	next_word(r);

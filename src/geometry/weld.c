@@ -3,6 +3,9 @@
  *		Corners with bitwise equal coordinates (-0 counts as +0) become one
  *		vertex.
  *
+ * Formats with corners of their own are welded as they are read, those with
+ * numbered vertices when all are known.
+ *
  * An open addressing hash table.  Whoever makes the file chooses the
  * coordinates, so the hash has a seed that nobody outside knows, and a file
  * made of collisions cannot be made.  Vertices are numbered in the order of
@@ -126,4 +129,116 @@ mf_weld_end(MfWeld *weld)
 				   weld->slot_count * weld->slot_size);
 	weld->slots = NULL;
 	weld->slot_count = 0;
+}
+
+/* Finds a vertex by a part of its hash; most others are told apart by that. */
+typedef struct VertexSlot
+{
+	uint32_t	tag;
+	uint32_t	vertex;			/* + 1; 0: empty */
+} VertexSlot;
+
+/* Marks the vertices that triangles use; how many. */
+static uint64_t
+mark_used(const MfMesh *mesh, uint32_t *number)
+{
+	uint64_t	used = 0;
+
+	for (uint32_t t = 0; t < mesh->triangle_count; t++)
+		for (int i = 0; i < 3; i++)
+		{
+			used += number[mesh->corners[t][i]] == 0;
+			number[mesh->corners[t][i]] = 1;
+		}
+	return used;
+}
+
+/*
+ * Gives each used vertex its new number, and moves it there: new numbers
+ * never pass the old ones.  Works in blocks like weld_block.h.
+ */
+static void
+number_vertices(MfWeld *weld, uint32_t *number)
+{
+	MfMesh	   *mesh = weld->mesh;
+	VertexSlot *slots = weld->slots;
+	uint32_t	count = 0;
+	uint32_t	v = 0;
+
+	while (v < mesh->vertex_count)
+	{
+		uint32_t	old[WELD_BLOCK];
+		uint64_t	key[WELD_BLOCK][3];
+		uint64_t	home[WELD_BLOCK];
+		uint32_t	tag[WELD_BLOCK];
+		int			n = 0;
+
+		for (; n < WELD_BLOCK && v < mesh->vertex_count; v++)
+		{
+			uint64_t	hash;
+
+			if (v % MF_PROGRESS_ITEMS == 0)
+				mf_job_progress(weld->job, MF_STAGE_WELDING, v,
+								mesh->vertex_count);
+			if (number[v] == 0)
+				continue;
+			wide_load((const uint8_t *) mesh->wide_at[v], key[n]);
+			hash = wide_hash(weld, key[n]);
+			home[n] = scale(hash, weld->slot_count);
+			tag[n] = (uint32_t) hash;
+			old[n] = v;
+			__builtin_prefetch(&slots[home[n++]], 1);
+		}
+		for (int i = 0; i < n; i++)
+		{
+			VertexSlot *slot = &slots[home[i]];
+
+			while (slot->vertex != 0 &&
+				   (slot->tag != tag[i] ||
+					memcmp(mesh->wide_at[slot->vertex - 1], key[i],
+						   sizeof(key[i])) != 0))
+				if (++slot == slots + weld->slot_count)
+					slot = slots;
+			if (slot->vertex == 0)
+			{
+				memcpy(mesh->wide_at[count], key[i], sizeof(key[i]));
+				slot->tag = tag[i];
+				slot->vertex = ++count;
+			}
+			number[old[i]] = slot->vertex - 1;
+		}
+	}
+	mesh->vertex_count = count;
+}
+
+/*
+ * Welds a mesh over the vertices of a file, which are doubles; those that no
+ * triangle uses are left out.  Numbers are in the order of the file.
+ */
+bool
+mf_weld_vertices(MfJob *job, MfMesh *mesh)
+{
+	const uint64_t bytes = mesh->vertex_count * (uint64_t) sizeof(uint32_t);
+	MfWeld		weld = {.job = job,.mesh = mesh};
+	uint32_t   *number = mf_memory_alloc(&job->memory, bytes);
+
+	if (number == NULL)
+		return mf_job_out_of_memory(job);
+	make_seed(weld.seed);
+	weld.slot_size = sizeof(VertexSlot);
+	weld.slot_count = 2 * mark_used(mesh, number) + 1;
+	weld.slots = mf_memory_alloc(&job->memory,
+								 weld.slot_count * weld.slot_size);
+	if (weld.slots == NULL)
+	{
+		mf_memory_free(&job->memory, number, bytes);
+		return mf_job_out_of_memory(job);
+	}
+	number_vertices(&weld, number);
+	for (uint32_t t = 0; t < mesh->triangle_count; t++)
+		for (int i = 0; i < 3; i++)
+			mesh->corners[t][i] = number[mesh->corners[t][i]];
+	mf_weld_end(&weld);
+	mf_memory_free(&job->memory, number, bytes);
+	return true;
 }

@@ -32,15 +32,21 @@ WELD_NAME(load) (const uint8_t *from, WELD_WORD key[3])
 }
 
 static inline uint64_t
-WELD_NAME(home) (const MfWeld *weld, const WELD_WORD key[3])
+WELD_NAME(hash) (const MfWeld *weld, const WELD_WORD key[3])
 {
 #if WELD_WIDE
-	return scale(mix(mix(key[0] ^ weld->seed[0], key[1] ^ weld->seed[1]) ^
-					 key[2], weld->seed[1]), weld->slot_count);
+	return mix(mix(key[0] ^ weld->seed[0], key[1] ^ weld->seed[1]) ^ key[2],
+			   weld->seed[1]);
 #else
-	return scale(mix((key[0] | (uint64_t) key[1] << 32) ^ weld->seed[0],
-					 key[2] ^ weld->seed[1]), weld->slot_count);
+	return mix((key[0] | (uint64_t) key[1] << 32) ^ weld->seed[0],
+			   key[2] ^ weld->seed[1]);
 #endif
+}
+
+static inline uint64_t
+WELD_NAME(home) (const MfWeld *weld, const WELD_WORD key[3])
+{
+	return scale(WELD_NAME(hash) (weld, key), weld->slot_count);
 }
 
 /*

@@ -46,7 +46,7 @@ static const char help[] =
 "Usage:\n"
 "  mesflow-geometry [OPTION]... FILE\n"
 "\n"
-"FILE is a model in STL, binary or ASCII; - reads standard input.\n"
+"FILE is a model in STL, binary or ASCII, or in OBJ; - reads standard input.\n"
 "\n"
 "Options:\n"
 "  --json               print one JSON object instead of a page\n"
@@ -264,9 +264,10 @@ print_page(const char *file, const MfMeasurement *m)
 	for (int i = 0; i < m->defect_count; i++)
 	{
 		const MfDefect *d = &m->defects[i];
+		char		text[MF_DEFECT_TEXT_MAX];
 
-		printf("  %-8s    %s\n", severity_titles[d->severity],
-			   mf_defect_message(d->code));
+		mf_measurement_describe_defect(m, d, text);
+		printf("  %-8s    %s\n", severity_titles[d->severity], text);
 		printf("              %s: %lld%s", mf_defect_name(d->code),
 			   (long long) d->count, d->repaired ? ", repaired" : "");
 		if (d->located)

@@ -163,6 +163,54 @@ test_defects(void)
 	ok(m.defect_count == MF_MAX_DEFECTS, "a full list takes no more");
 }
 
+/* A suspicious size is named, with the units that could be meant. */
+static void
+test_sizes(void)
+{
+	static const struct
+	{
+		double		longest;
+		MfUnit		unit;
+		MfDefectCode code;
+		const char *wanted;
+	}			cases[] = {
+		{0.02, MF_UNIT_MM, MF_DEFECT_TINY, "The model measures 0.02 mm, which "
+		"is very small; was it drawn in metres (20 mm)?"},
+		{0.2154, MF_UNIT_MM, MF_DEFECT_TINY, "The model measures 0.215 mm, "
+			"which is very small; was it drawn in centimetres (2.15 mm), "
+		"inches (5.47 mm) or metres (215 mm)?"},
+		{0.1, MF_UNIT_UM, MF_DEFECT_TINY, "The model measures 0.1 mm, which "
+			"is very small; was it drawn in millimetres (100 mm), centimetres "
+		"(1000 mm) or inches (2540 mm)?"},
+		{50000, MF_UNIT_M, MF_DEFECT_HUGE, "The model measures 50000 mm, "
+			"which is very large; was it drawn in millimetres (50 mm), "
+		"centimetres (500 mm) or inches (1270 mm)?"},
+		{1e-9, MF_UNIT_MM, MF_DEFECT_TINY, "The model measures 1e-09 mm, "
+		"which is very small, so please check its unit."},
+		{INFINITY, MF_UNIT_MM, MF_DEFECT_HUGE,
+		"The model is larger than 10 m, so please check its unit."},
+		{0.02, MF_UNIT_MM, MF_DEFECT_FLAT,
+		"The model is flat and has no volume."}
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const MfDefect defect = {.code = cases[i].code,.count = 1};
+		MfMeasurement m = cube();
+		char		text[MF_DEFECT_TEXT_MAX];
+
+		m.unit = cases[i].unit;
+		for (int axis = 0; axis < 3; axis++)
+		{
+			m.bbox_min[axis] = 0;
+			m.bbox_max[axis] = cases[i].longest / (3 - axis);
+		}
+		mf_measurement_describe_defect(&m, &defect, text);
+		ok(strcmp(text, cases[i].wanted) == 0, "%g mm in %s: %s",
+		   cases[i].longest, mf_unit_name(cases[i].unit), text);
+	}
+}
+
 static void
 test_refusals(void)
 {
@@ -206,8 +254,9 @@ test_exact(void)
 	"\"bbox_min\":[0,0,0],\"bbox_max\":[10,10,10],\"bodies\":1,\"cavities\":0,"
 	"\"watertight\":true,\"consistent_winding\":true,\"euler_number\":2,"
 	"\"defects\":[{\"code\":\"tiny\",\"severity\":\"info\",\"count\":1,"
-	"\"at\":null,\"repaired\":false,\"message\":\"The model is smaller than "
-	"1 mm, so please check its unit.\"},{\"code\":\"inverted_body\","
+	"\"at\":null,\"repaired\":false,\"message\":\"The model measures 10 "
+	"mm, which is very small; was it drawn in centimetres (100 mm), inches "
+	"(254 mm) or metres (10000 mm)?\"},{\"code\":\"inverted_body\","
 	"\"severity\":\"warning\",\"count\":2,\"at\":[0.5,-1e-07,1e+20],"
 	"\"repaired\":true,\"message\":\"A whole part of the model is inside "
 	"out.\"}],\"repairs\":[{\"code\":\"inverted_body\",\"count\":2}],"
@@ -411,6 +460,7 @@ main(void)
 {
 	test_names();
 	test_defects();
+	test_sizes();
 	test_refusals();
 	test_exact();
 	test_numbers();

@@ -1,6 +1,6 @@
 /*
  * shapes.h
- *		Shapes with known volumes, as triangles and as STL files, for tests.
+ *		Shapes with known volumes, as triangles and as files, for tests.
  */
 #ifndef MF_TEST_SHAPES_H
 #define MF_TEST_SHAPES_H
@@ -299,6 +299,24 @@ as_ascii(const Soup *soup)
 		add_text(&bytes, "endloop\nendfacet\n");
 	}
 	add_text(&bytes, "endsolid test\n");
+	return bytes;
+}
+
+/* OBJ that shares no vertex, and counts backwards. */
+static inline Bytes
+as_obj(const Soup *soup)
+{
+	Bytes		bytes = {0};
+
+	add_text(&bytes, "o test\n");
+	for (size_t t = 0; t < soup->count; t++)
+	{
+		for (int i = 0; i < 3; i++)
+			add_text(&bytes, "v %.9g %.9g %.9g\n",
+					 soup->triangle[t][i][0], soup->triangle[t][i][1],
+					 soup->triangle[t][i][2]);
+		add_text(&bytes, "f -3 -2 -1\n");
+	}
 	return bytes;
 }
 

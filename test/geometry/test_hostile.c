@@ -15,6 +15,22 @@ make_model(Soup *soup)
 	add_tetrahedron(soup, 5, 5, 5, 1);
 }
 
+/* The same with polygons: a prism of an L, a pyramid, all kinds of lines. */
+static void
+write_obj(Bytes *bytes)
+{
+	add_text(bytes, "# test\nmtllib a.mtl\no l\nv 0 0 0\nv 10 0 0\n"
+			 "v 10.0 3e0 0 1\nv 3 3 0 0.5 0.5 0.5\r\nv 3 10 0\nv 0 10 0\n"
+			 "v 0 0 5\nv 10 0 5\nv 10 3 5\nv 3 3 5\nv 3 10 5\nv 0 10 5\n"
+			 "vt 0 0\nvn 0 0 1\nusemtl red\ns off\n"
+			 "f 9//1 10//1 11//1 12//1 7//1 8//1\nf 3 2 1 6 5 4\n"
+			 "f 1/1 2/1 8/1 7/1\nf 2 3 \\\n9 8\nf -9 -10 -4 -3\n"
+			 "f 4/1/1 5/1/1 11/1/1 10/1/1\nf 5 6 12 11\nf 6 1 7 12 # end\n");
+	add_text(bytes, "g pyramid\nv 20 0 0\nv 30 0 0\nv 30 10 0\nv 20 10 0\n"
+			 "v 25 5 10\nf -2 -3 -4 -5\nf 13 14 17\nf 14 15 17\nf 15 16 17\n"
+			 "f 16 13 17\nl 1 2\np 3\n");
+}
+
 static void
 test_truncation(const Bytes *bytes, const char *what)
 {
@@ -43,7 +59,7 @@ test_bit_flips(Bytes *bytes, const char *what)
 static void
 test_noise(const Bytes *bytes, const char *what, bool text)
 {
-	static const char alphabet[] = " \n\r\t0123456789.,+-eEnaifvxsol\"\\%";
+	static const char alphabet[] = " \n\r\t0123456789.,+-/#eEnaifvxsol\"\\%";
 	uint64_t	state = 11;
 	int			bad = 0;
 
@@ -110,6 +126,56 @@ test_wild_coordinates(void)
 	ok(bad == 0, "coordinates of all sizes, 5,000 times");
 }
 
+/*
+ * Polygons over few places, so that they cross, touch and double back in all
+ * ways there are; sometimes too large or too small for a product.
+ */
+static void
+test_wild_polygons(void)
+{
+	static const double sizes[] = {1, 1e-3, 1e6, 1e160, 1e-160, 0.1};
+	uint64_t	state = 19;
+	int			bad = 0;
+	int			measured = 0;
+
+	for (int round = 0; round < 5000; round++)
+	{
+		Bytes		bytes = {0};
+		MfMeasurement m;
+		MfRefusal	refusal;
+		const int	places = 3 + round % 12;
+		const double size = sizes[next_random(&state) % 6];
+		int64_t		triangles = 0;
+
+		for (int v = 0; v < places; v++)
+			add_text(&bytes, "v %.17g %.17g %.17g\n",
+					 (next_random(&state) % 4) * size,
+					 (next_random(&state) % 4) * size,
+					 (round % 3 ? 0 : next_random(&state) % 4) * size);
+		for (int f = 0; f < 5; f++)
+		{
+			const int	corners = 3 + next_random(&state) % (4 * places);
+
+			add_text(&bytes, "f");
+			for (int i = 0; i < corners; i++)
+				add_text(&bytes, " %d", 1 + (int) (next_random(&state) %
+												   places));
+			add_text(&bytes, "\n");
+			triangles += corners - 2;
+		}
+		if (measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal))
+		{
+			measured++;
+			bad += !sane_measurement(&m) || m.triangles != triangles;
+		}
+		else
+			bad += !sane_refusal(&refusal);
+		free_bytes(&bytes);
+	}
+	ok(bad == 0 && measured > 1000,
+	   "polygons of any shape, 5,000 times, %d of them measured", measured);
+}
+
 /* Many triangles over few vertices: every kind of edge there is. */
 static void
 test_tangles(void)
@@ -154,7 +220,8 @@ test_long_words(void)
 		"solid ", "solid x\n", "solid x\nfacet normal ",
 		"solid x\nfacet normal 0 0 0 outer loop vertex ",
 		"solid x\nfacet outer loop vertex 0 0 0 vertex 1 0 0 vertex 0 1 0 ",
-		"", "#", "v "
+		"", "#", "v ", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf ",
+		"v 0 0 0\nf 1 1 1 1 ", "v 0 0 0 \\\n", "mtllib a\n"
 	};
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
@@ -180,21 +247,29 @@ main(void)
 	Soup		soup = {0};
 	Bytes		binary;
 	Bytes		ascii;
+	Bytes		obj = {0};
 
 	make_model(&soup);
 	binary = as_binary(&soup);
 	ascii = as_ascii(&soup);
+	write_obj(&obj);
 	test_truncation(&binary, "a binary file");
 	test_truncation(&ascii, "an ASCII file");
+	test_truncation(&obj, "an OBJ file");
 	test_bit_flips(&binary, "a binary file");
 	test_bit_flips(&ascii, "an ASCII file");
+	test_bit_flips(&obj, "an OBJ file");
 	test_noise(&binary, "a binary file", false);
 	test_noise(&ascii, "an ASCII file", true);
+	test_noise(&obj, "an OBJ file", true);
+	test_noise(&obj, "an OBJ file", false);
+	test_wild_polygons();
 	test_wild_coordinates();
 	test_tangles();
 	test_long_words();
 	free_bytes(&binary);
 	free_bytes(&ascii);
+	free_bytes(&obj);
 	free_soup(&soup);
 	return tap_done();
 }

@@ -31,11 +31,13 @@ note_progress(void *arg, MfStage stage, int percent)
 }
 
 static void
-test_triangles(const Bytes *binary, const Bytes *ascii, uint64_t count)
+test_triangles(const Bytes *binary, const Bytes *ascii, const Bytes *obj,
+			   uint64_t count)
 {
-	const Bytes *files[] = {binary, ascii};
+	const Bytes *files[] = {binary, ascii, obj};
+	static const char *const names[] = {"binary", "ASCII", "OBJ"};
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		for (int less = 0; less < 2; less++)
 		{
 			const MfGeometryOptions options = {
@@ -48,7 +50,7 @@ test_triangles(const Bytes *binary, const Bytes *ascii, uint64_t count)
 
 			ok(less ? !good && refusal.code == MF_ERROR_TOO_MANY_TRIANGLES &&
 			   strstr(refusal.text, "allowed") != NULL : good,
-			   "%s: %llu triangles, %llu allowed", i ? "ASCII" : "binary",
+			   "%s: %llu triangles, %llu allowed", names[i],
 			   (unsigned long long) count,
 			   (unsigned long long) count - less);
 		}
@@ -249,6 +251,10 @@ test_soup(void)
 	ok(measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal) &&
 	   m.vertices == 3 * n && m.bodies == n, "... and as ASCII");
 	free_bytes(&bytes);
+	bytes = as_obj(&soup);
+	ok(measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal) &&
+	   m.vertices == 3 * n && m.bodies == n, "... and as OBJ");
+	free_bytes(&bytes);
 	free_soup(&soup);
 }
 
@@ -258,6 +264,7 @@ main(void)
 	Soup		soup = {0};
 	Bytes		binary;
 	Bytes		ascii;
+	Bytes		obj;
 
 	add_torus(&soup, 50, 40, 30, 10);
 	add_torus(&soup, 50, 40, 30, 5);
@@ -267,19 +274,24 @@ main(void)
 	shuffle_soup(&soup, 1);
 	binary = as_binary(&soup);
 	ascii = as_ascii(&soup);
-	test_triangles(&binary, &ascii, soup.count);
+	obj = as_obj(&soup);
+	test_triangles(&binary, &ascii, &obj, soup.count);
 	test_memory(&binary, "binary");
 	test_memory(&ascii, "ASCII");
+	test_memory(&obj, "OBJ");
 	test_accounting();
 	test_progress(&binary, "binary");
 	test_progress(&ascii, "ASCII");
+	test_progress(&obj, "OBJ");
 	test_steps();
 	test_same_bits(&binary, "binary");
 	test_same_bits(&ascii, "ASCII");
+	test_same_bits(&obj, "OBJ");
 	test_shuffled();
 	test_soup();
 	free_bytes(&binary);
 	free_bytes(&ascii);
+	free_bytes(&obj);
 	free_soup(&soup);
 	return tap_done();
 }

@@ -182,6 +182,7 @@ test_suspicious_sizes(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
+		const bool	suspicious = cases[i].tiny || cases[i].huge;
 		Soup		soup = {0};
 		MfMeasurement m;
 
@@ -190,7 +191,9 @@ test_suspicious_sizes(void)
 		ok(measure_soup(&soup, &m) &&
 		   defect_count(&m, MF_DEFECT_TINY) == cases[i].tiny &&
 		   defect_count(&m, MF_DEFECT_HUGE) == cases[i].huge &&
-		   defect_count(&m, MF_DEFECT_FLAT) == 0,
+		   defect_count(&m, MF_DEFECT_FLAT) == 0 &&
+		   m.defect_count == suspicious &&
+		   (!suspicious || m.defects[0].severity == MF_SEVERITY_ERROR),
 		   "a side of %g mm: tiny %d, huge %d", cases[i].side, cases[i].tiny,
 		   cases[i].huge);
 		free_soup(&soup);

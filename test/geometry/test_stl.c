@@ -320,9 +320,6 @@ test_other_files(void)
 		FILE_OF("", MF_ERROR_EMPTY, "empty"),
 		FILE_OF("solid", MF_ERROR_EMPTY, "no triangles"),
 		FILE_OF("solid x\nendsolid x\n", MF_ERROR_EMPTY, "no triangles"),
-		FILE_OF("# made by hand\no cube\nv 0 0 0\n", MF_ERROR_UNSUPPORTED,
-				"OBJ"),
-		FILE_OF("mtllib a.mtl\nv 0 0 0\n", MF_ERROR_UNSUPPORTED, "OBJ"),
 		FILE_OF("ply\nformat ascii 1.0\n", MF_ERROR_UNSUPPORTED, "PLY"),
 		FILE_OF("ply\r\nformat binary_little_endian 1.0\r\n",
 				MF_ERROR_UNSUPPORTED, "PLY"),
@@ -340,7 +337,6 @@ test_other_files(void)
 		FILE_OF("hello, world\n", MF_ERROR_NOT_A_MODEL, "not a 3D model"),
 		FILE_OF("solidity is a language", MF_ERROR_NOT_A_MODEL, "not a 3D"),
 		FILE_OF("#\n#\n#", MF_ERROR_NOT_A_MODEL, "not a 3D model"),
-		FILE_OF("v", MF_ERROR_UNSUPPORTED, "OBJ"),
 		FILE_OF("\0\0\0\0", MF_ERROR_NOT_A_MODEL, "not a 3D model"),
 		FILE_OF("\303\244\303\266", MF_ERROR_NOT_A_MODEL, "not a 3D model")
 #undef FILE_OF

@@ -1,0 +1,396 @@
+/*
+ * polygon.c
+ *		Splits a polygon of any shape into triangles.
+ *
+ * A polygon of n corners becomes n - 2 triangles: each of its sides is in one
+ * of them, each new edge in two, so a closed surface stays closed, and the
+ * volume below a flat polygon is the same however it is split.  The area is
+ * right only if all triangles face the same way.  Three ways, in this order:
+ *
+ * 1. A fan from the first corner, where it sees all others, as it does in
+ *	  every convex polygon.
+ * 2. Ears: a corner that sticks out, with no other corner between it and its
+ *	  two neighbours, is cut off, until three are left (Meisters, "Polygons
+ *	  have ears", 1975).  Corners on a line with their neighbours wait, so
+ *	  that no triangle comes out without area where it can be helped; places
+ *	  that occur twice are allowed, so polygons whose holes are joined to the
+ *	  outline by a cut are split well, too.
+ * 3. What is left is a fan.  It has triangles that face the wrong way: the
+ *	  polygon crosses itself, or the budget has run out.
+ *
+ * All this happens in the plane of two axes, without the one that is closest
+ * to the polygon's normal: so the coordinates are the file's own, and signs
+ * of areas are known up to one rounding.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "polygon.h"
+
+/*
+ * Cutting off ears takes up to n^2 looks at corners, sometimes more.  A file
+ * may have these, and so many for each corner of a polygon: enough for ten
+ * polygons as large as they may be, and for any number of usual ones.
+ */
+#define LOOKS_PER_FILE		(UINT64_C(1) << 28)
+#define LOOKS_PER_CORNER	256
+
+/* Twice an area below this part of its terms is zero, or rounding. */
+#define ROUNDING	4.5e-16
+
+/* A normal below this part of all its terms is none. */
+#define NO_NORMAL	1e-9
+
+/* Areas below this part of the size squared are those of a line. */
+#define NO_AREA		1e-12
+
+/* A splitting under way. */
+typedef struct Split
+{
+	MfPolygon  *polygon;
+	MfPolygonCorner *c;			/* its corners */
+	uint32_t	left;			/* corners not cut off */
+	uint32_t	hollow_count;
+	uint32_t	(*triangle)[3]; /* the next one to write */
+	bool		backwards;		/* one of them faces the wrong way */
+} Split;
+
+/*
+ * Which way does a, b, c turn?  1: left, -1: right, 0: not, or by less than
+ * rounding could have made of it.
+ */
+static inline int
+turn(const double *a, const double *b, const double *c)
+{
+	const double left = (b[0] - a[0]) * (c[1] - a[1]);
+	const double right = (b[1] - a[1]) * (c[0] - a[0]);
+	const double bound = ROUNDING * (fabs(left) + fabs(right));
+
+	return (left - right > bound) - (left - right < -bound);
+}
+
+static inline bool
+same_place(const double *a, const double *b)
+{
+	return a[0] == b[0] && a[1] == b[1];
+}
+
+/* Before the first polygon of a file. */
+void
+mf_polygon_begin(MfPolygon *polygon)
+{
+	memset(polygon, 0, sizeof(*polygon));
+	polygon->looks_left = LOOKS_PER_FILE;
+}
+
+/* Makes room for `room` corners in all. */
+bool
+mf_polygon_reserve(MfJob *job, MfPolygon *polygon, uint32_t room)
+{
+	const uint64_t had = polygon->room;
+	MfPolygonCorner *corner;
+	uint32_t   *hollow;
+
+	if (room <= polygon->room)
+		return true;
+	if (room < 2 * polygon->room)
+		room = 2 * polygon->room;
+	hollow = mf_memory_alloc(&job->memory, room * (uint64_t) sizeof(*hollow));
+	corner = hollow == NULL ? NULL :
+		mf_memory_grow(&job->memory, polygon->corner, had * sizeof(*corner),
+					   room * (uint64_t) sizeof(*corner));
+	if (corner == NULL)
+	{
+		mf_memory_free(&job->memory, hollow,
+					   room * (uint64_t) sizeof(*hollow));
+		return mf_job_out_of_memory(job);
+	}
+	mf_memory_free(&job->memory, polygon->hollow, had * sizeof(*hollow));
+	polygon->corner = corner;
+	polygon->hollow = hollow;
+	polygon->room = room;
+	return true;
+}
+
+/* After the last polygon of a file. */
+void
+mf_polygon_end(MfJob *job, MfPolygon *polygon)
+{
+	const uint64_t room = polygon->room;
+
+	mf_memory_free(&job->memory, polygon->corner,
+				   room * sizeof(*polygon->corner));
+	mf_memory_free(&job->memory, polygon->hollow,
+				   room * sizeof(*polygon->hollow));
+	memset(polygon, 0, sizeof(*polygon));
+}
+
+/*
+ * Twice the polygon's area as a vector (Newell's normal), seen from its first
+ * corner so that nothing cancels far from the origin.  False: it has none;
+ * *line says whether that is because all corners are on a line.
+ */
+static bool
+find_normal(const MfPolygon *polygon, const double (*vertex)[3],
+			double normal[3], bool *line)
+{
+	const double *from = vertex[polygon->corner[0].vertex];
+	double		before[3] = {0};
+	double		total = 0;
+	double		size = 0;
+
+	memset(normal, 0, 3 * sizeof(double));
+	for (uint32_t i = 1; i < polygon->count; i++)
+	{
+		double		here[3];
+
+		for (int k = 0; k < 3; k++)
+		{
+			here[k] = vertex[polygon->corner[i].vertex][k] - from[k];
+			size = fmax(size, fabs(here[k]));
+		}
+		for (int k = 0; k < 3; k++)
+		{
+			const int	x = (k + 1) % 3;
+			const int	y = (k + 2) % 3;
+			const double part = before[x] * here[y] - before[y] * here[x];
+
+			normal[k] += part;
+			total += fabs(part);
+		}
+		memcpy(before, here, sizeof(before));
+	}
+	*line = !(total > NO_AREA * size * size);
+	return fabs(normal[0]) + fabs(normal[1]) + fabs(normal[2]) >
+		NO_NORMAL * total;
+}
+
+/* Lays the polygon into the plane, so that it runs to the left. */
+static void
+lay_flat(const MfPolygon *polygon, const double (*vertex)[3],
+		 const double normal[3])
+{
+	int			drop = 0;
+	int			x;
+	int			y;
+
+	for (int k = 1; k < 3; k++)
+		if (fabs(normal[k]) > fabs(normal[drop]))
+			drop = k;
+	x = (drop + (normal[drop] < 0 ? 2 : 1)) % 3;
+	y = (drop + (normal[drop] < 0 ? 1 : 2)) % 3;
+	for (uint32_t i = 0; i < polygon->count; i++)
+	{
+		polygon->corner[i].at[0] = vertex[polygon->corner[i].vertex][x];
+		polygon->corner[i].at[1] = vertex[polygon->corner[i].vertex][y];
+	}
+}
+
+/* Do all triangles of a fan from the first corner have an area? */
+static bool
+sees_all(const MfPolygonCorner *c, uint32_t count)
+{
+	for (uint32_t i = 1; i + 1 < count; i++)
+		if (turn(c[0].at, c[i].at, c[i + 1].at) <= 0)
+			return false;
+	return true;
+}
+
+static inline void
+put_triangle(Split *s, uint32_t a, uint32_t b, uint32_t c)
+{
+	uint32_t   *out = *s->triangle++;
+
+	out[0] = s->c[a].vertex;
+	out[1] = s->c[b].vertex;
+	out[2] = s->c[c].vertex;
+}
+
+static inline int
+turn_at(const Split *s, uint32_t i)
+{
+	const MfPolygonCorner *c = s->c;
+
+	return turn(c[c[i].previous].at, c[i].at, c[c[i].next].at);
+}
+
+/* Counts what a decision took; false, when the budget is spent. */
+static inline bool
+spend(Split *s, uint64_t looks)
+{
+	uint64_t   *left = &s->polygon->looks_left;
+
+	*left -= looks < *left ? looks : *left;
+	return *left > 0;
+}
+
+/*
+ * Can this corner be cut off?  Only a hollow corner can be in the way.
+ * Careful: none may even touch the triangle, and it must have an area.
+ */
+static bool
+is_ear(Split *s, uint32_t tip, bool careful)
+{
+	const MfPolygonCorner *c = s->c;
+	const double *a = c[c[tip].previous].at;
+	const double *b = c[tip].at;
+	const double *d = c[c[tip].next].at;
+	const int	bend = turn(a, b, d);
+	const int	least = careful ? 0 : 1;
+	double		low[2];
+	double		high[2];
+	uint32_t	i;
+
+	if (bend <= 0)
+		return bend == 0 && !careful;
+	for (int k = 0; k < 2; k++)
+	{
+		low[k] = fmin(fmin(a[k], b[k]), d[k]);
+		high[k] = fmax(fmax(a[k], b[k]), d[k]);
+	}
+	for (i = 0; i < s->hollow_count; i++)
+	{
+		const double *q = c[s->polygon->hollow[i]].at;
+
+		if (q[0] < low[0] || q[0] > high[0] || q[1] < low[1] ||
+			q[1] > high[1] || same_place(q, a) || same_place(q, b) ||
+			same_place(q, d))
+			continue;
+		/* On the new edge, it is in the way in any case. */
+		if (turn(a, b, q) >= least && turn(b, d, q) >= least &&
+			turn(d, a, q) >= 0)
+			break;
+	}
+	spend(s, i);
+	return i == s->hollow_count;
+}
+
+/* Takes a corner off the list of hollow ones, if it is there. */
+static void
+not_hollow(Split *s, uint32_t i)
+{
+	MfPolygonCorner *c = s->c;
+	const uint32_t place = c[i].place;
+	uint32_t	last;
+
+	if (place == 0)
+		return;
+	last = s->polygon->hollow[--s->hollow_count];
+	s->polygon->hollow[place - 1] = last;
+	c[last].place = place;
+	c[i].place = 0;
+}
+
+/* Cuts a corner off; its neighbours may stick out now. */
+static void
+cut_off(Split *s, uint32_t tip)
+{
+	MfPolygonCorner *c = s->c;
+	const uint32_t beside[2] = {c[tip].previous, c[tip].next};
+
+	put_triangle(s, beside[0], tip, beside[1]);
+	not_hollow(s, tip);
+	c[beside[0]].next = beside[1];
+	c[beside[1]].previous = beside[0];
+	s->left--;
+	for (int i = 0; i < 2; i++)
+		if (turn_at(s, beside[i]) > 0)
+			not_hollow(s, beside[i]);
+}
+
+/* Links the corners, and lists those that do not stick out. */
+static void
+link_corners(Split *s, uint32_t count)
+{
+	MfPolygonCorner *c = s->c;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		c[i].previous = i > 0 ? i - 1 : count - 1;
+		c[i].next = i + 1 < count ? i + 1 : 0;
+	}
+	for (uint32_t i = 0; i < count; i++)
+	{
+		c[i].place = 0;
+		if (turn_at(s, i) <= 0)
+		{
+			s->polygon->hollow[s->hollow_count++] = i;
+			c[i].place = s->hollow_count;
+		}
+	}
+}
+
+/* Cuts off ears while there are any; returns one of the corners left. */
+static uint32_t
+cut_ears(Split *s)
+{
+	const MfPolygonCorner *c = s->c;
+	uint32_t	tip = 0;
+	uint32_t	passed = 0;
+	bool		careful = true;
+
+	while (s->left > 3 && spend(s, 1))
+	{
+		if (is_ear(s, tip, careful))
+		{
+			cut_off(s, tip);
+			/* Not the neighbour, so that triangles do not become needles. */
+			tip = c[c[tip].next].next;
+			passed = 0;
+			careful = true;
+			continue;
+		}
+		tip = c[tip].next;
+		if (++passed < s->left)
+			continue;
+		if (!careful)
+			break;
+		careful = false;
+		passed = 0;
+	}
+	return tip;
+}
+
+/* What is left becomes a fan from this corner. */
+static void
+fan_out(Split *s, uint32_t from)
+{
+	const MfPolygonCorner *c = s->c;
+
+	for (uint32_t i = c[from].next; c[i].next != from; i = c[i].next)
+	{
+		put_triangle(s, from, i, c[i].next);
+		s->backwards |= turn(c[from].at, c[i].at, c[c[i].next].at) < 0;
+	}
+}
+
+/*
+ * Splits a polygon of three corners or more into count - 2 triangles over
+ * the same vertices.  False: some of them face the wrong way, so that the
+ * area is too large; the volume is right all the same.
+ */
+bool
+mf_polygon_split(MfPolygon *polygon, const double (*vertex)[3],
+				 uint32_t (*triangle)[3])
+{
+	Split		s = {
+		.polygon = polygon,.c = polygon->corner,.left = polygon->count,
+		.triangle = triangle
+	};
+	double		normal[3];
+	bool		line;
+	const bool	has_normal = find_normal(polygon, vertex, normal, &line);
+
+	if (has_normal)
+		lay_flat(polygon, vertex, normal);
+	if (!has_normal || sees_all(polygon->corner, polygon->count))
+	{
+		for (uint32_t i = 1; i + 1 < polygon->count; i++)
+			put_triangle(&s, 0, i, i + 1);
+		return has_normal || line;
+	}
+	polygon->looks_left += LOOKS_PER_CORNER * (uint64_t) polygon->count;
+	link_corners(&s, polygon->count);
+	fan_out(&s, cut_ears(&s));
+	return !s.backwards;
+}
