@@ -43,10 +43,26 @@ static const char *const not_read[] = {
 	"surf", "bsp", "bzp", "cdc", "cdp", "res", "call"
 };
 
+/* What a byte can be; most are looked at two or three times. */
+#define BLANK		1
+#define LINE_END	2
+#define BACKSLASH	4
+#define CORNER		8			/* in a corner, behind its first number */
+
+static const uint8_t kinds[256] = {
+	[' '] = BLANK, ['\t'] = BLANK, ['\v'] = BLANK, ['\f'] = BLANK,
+	['\n'] = LINE_END, ['\r'] = LINE_END, ['\\'] = BACKSLASH,
+	['0'] = CORNER, ['1'] = CORNER, ['2'] = CORNER, ['3'] = CORNER,
+	['4'] = CORNER, ['5'] = CORNER, ['6'] = CORNER, ['7'] = CORNER,
+	['8'] = CORNER, ['9'] = CORNER, ['+'] = CORNER, ['-'] = CORNER,
+	['/'] = CORNER
+};
+
+/* Is this byte of one of these kinds? */
 static inline bool
-is_blank(char c)
+is(char c, uint8_t any)
 {
-	return mf_text_is_space(c) && !mf_text_is_line_end(c);
+	return (kinds[(uint8_t) c] & any) != 0;
 }
 
 /*
@@ -56,11 +72,11 @@ is_blank(char c)
 static const char *
 continued(const Reader *r, const char *p)
 {
-	for (p++; p < r->end && is_blank(*p); p++)
+	for (p++; p < r->end && is(*p, BLANK); p++)
 		;
 	if (p == r->end)
 		return p;
-	if (!mf_text_is_line_end(*p))
+	if (!is(*p, LINE_END))
 		return NULL;
 	if (*p == '\r' && p + 1 < r->end && p[1] == '\n')
 		p++;
@@ -80,7 +96,7 @@ next_word(Reader *r)
 	{
 		const char *more;
 
-		while (p < r->end && is_blank(*p))
+		while (p < r->end && is(*p, BLANK))
 			p++;
 		if (p == r->end || *p != '\\' || (more = continued(r, p)) == NULL)
 			break;
@@ -88,8 +104,8 @@ next_word(Reader *r)
 	}
 	r->word = p;
 	if (p < r->end && *p != '#')
-		while (p < r->end && !mf_text_is_space(*p) &&
-			   (*p != '\\' || continued(r, p) == NULL))
+		while (p < r->end && (!is(*p, BLANK | LINE_END | BACKSLASH) ||
+							  (*p == '\\' && continued(r, p) == NULL)))
 			p++;
 	r->length = p - r->word;
 	r->at = p;
@@ -101,7 +117,7 @@ skip_line(Reader *r)
 {
 	const char *p = r->at;
 
-	while (p < r->end && !mf_text_is_line_end(*p))
+	while (p < r->end && !is(*p, LINE_END))
 		p++;
 	r->at = p;
 }
@@ -198,7 +214,7 @@ parse_corner(Reader *r, uint32_t *vertex)
 	for (; p < end; p++)
 	{
 		slashes += *p == '/';
-		if ((*p < '0' || *p > '9') && *p != '/' && *p != '-' && *p != '+')
+		if (!is(*p, CORNER))
 			return refuse_corner(r);
 	}
 	if (slashes > 2)
@@ -280,7 +296,7 @@ skip_statement(Reader *r)
 	const char *from = r->at;
 	size_t		length;
 
-	while (r->at < r->end && !mf_text_is_space(*r->at))
+	while (r->at < r->end && !is(*r->at, BLANK | LINE_END))
 		r->at++;
 	length = r->at - from;
 	for (size_t i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++)
@@ -301,7 +317,7 @@ at_statement(const Reader *r, char letter)
 	const char *p = r->at;
 
 	return *p == letter &&
-		(p + 1 == r->end || mf_text_is_space(p[1]) || p[1] == '\\');
+		(p + 1 == r->end || is(p[1], BLANK | LINE_END | BACKSLASH));
 }
 
 /* Reads all statements. */
@@ -314,7 +330,7 @@ read_statements(Reader *r)
 	{
 		bool		good;
 
-		while (r->at < r->end && mf_text_is_space(*r->at))
+		while (r->at < r->end && is(*r->at, BLANK | LINE_END))
 			r->at++;
 		if (r->at >= r->next_progress)
 		{

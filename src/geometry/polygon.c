@@ -28,12 +28,15 @@
 #include "polygon.h"
 
 /*
- * Cutting off ears takes up to n^2 looks at corners, sometimes more.  A file
- * may have these, and so many for each corner of a polygon: enough for ten
- * polygons as large as they may be, and for any number of usual ones.
+ * Cutting off ears takes up to n^3 looks at corners, and a few for each corner
+ * in a polygon that somebody drew.  A file may have these, and so many for
+ * each corner.
  */
-#define LOOKS_PER_FILE		(UINT64_C(1) << 28)
-#define LOOKS_PER_CORNER	256
+#define LOOKS_PER_FILE		(UINT64_C(1) << 27)
+#define LOOKS_PER_CORNER	64
+
+/* No corner. */
+#define NONE	UINT32_MAX
 
 /* Twice an area below this part of its terms is zero, or rounding. */
 #define ROUNDING	4.5e-16
@@ -50,7 +53,9 @@ typedef struct Split
 	MfPolygon  *polygon;
 	MfPolygonCorner *c;			/* its corners */
 	uint32_t	left;			/* corners not cut off */
-	uint32_t	hollow_count;
+	uint32_t	cells;			/* of the plane, in each direction */
+	double		low[2];			/* where the first one begins */
+	double		per_length[2];	/* cells per length */
 	uint32_t	(*triangle)[3]; /* the next one to write */
 	bool		backwards;		/* one of them faces the wrong way */
 } Split;
@@ -89,25 +94,25 @@ mf_polygon_reserve(MfJob *job, MfPolygon *polygon, uint32_t room)
 {
 	const uint64_t had = polygon->room;
 	MfPolygonCorner *corner;
-	uint32_t   *hollow;
+	uint32_t   *cell;
 
 	if (room <= polygon->room)
 		return true;
 	if (room < 2 * polygon->room)
 		room = 2 * polygon->room;
-	hollow = mf_memory_alloc(&job->memory, room * (uint64_t) sizeof(*hollow));
-	corner = hollow == NULL ? NULL :
+	cell = mf_memory_alloc(&job->memory, room * (uint64_t) sizeof(*cell));
+	corner = cell == NULL ? NULL :
 		mf_memory_grow(&job->memory, polygon->corner, had * sizeof(*corner),
 					   room * (uint64_t) sizeof(*corner));
 	if (corner == NULL)
 	{
-		mf_memory_free(&job->memory, hollow,
-					   room * (uint64_t) sizeof(*hollow));
+		mf_memory_free(&job->memory, cell,
+					   room * (uint64_t) sizeof(*cell));
 		return mf_job_out_of_memory(job);
 	}
-	mf_memory_free(&job->memory, polygon->hollow, had * sizeof(*hollow));
+	mf_memory_free(&job->memory, polygon->cell, had * sizeof(*cell));
 	polygon->corner = corner;
-	polygon->hollow = hollow;
+	polygon->cell = cell;
 	polygon->room = room;
 	return true;
 }
@@ -120,8 +125,8 @@ mf_polygon_end(MfJob *job, MfPolygon *polygon)
 
 	mf_memory_free(&job->memory, polygon->corner,
 				   room * sizeof(*polygon->corner));
-	mf_memory_free(&job->memory, polygon->hollow,
-				   room * sizeof(*polygon->hollow));
+	mf_memory_free(&job->memory, polygon->cell,
+				   room * sizeof(*polygon->cell));
 	memset(polygon, 0, sizeof(*polygon));
 }
 
@@ -224,6 +229,50 @@ spend(Split *s, uint64_t looks)
 	return *left > 0;
 }
 
+/* The column or row of cells that a coordinate is in. */
+static inline uint32_t
+cell_at(const Split *s, int k, double coordinate)
+{
+	const double at = (coordinate - s->low[k]) * s->per_length[k];
+
+	/* What is no number is somewhere, too. */
+	if (!(at > 0))
+		return 0;
+	return at < s->cells ? (uint32_t) at : s->cells - 1;
+}
+
+/* The cell's first hollow corner, to be changed. */
+static inline uint32_t *
+cell_of(const Split *s, const double *at)
+{
+	return &s->polygon->cell[cell_at(s, 1, at[1]) * s->cells +
+							 cell_at(s, 0, at[0])];
+}
+
+/* Is a hollow corner of this cell in the way of a, b, d?  See is_ear. */
+static bool
+is_in_the_way(Split *s, uint32_t cell, const double *a, const double *b,
+			  const double *d, bool careful)
+{
+	const MfPolygonCorner *c = s->c;
+	const int	least = careful ? 0 : 1;
+	uint64_t	looks = 1;
+	uint32_t	i = s->polygon->cell[cell];
+
+	for (; i != NONE; i = c[i].beyond, looks++)
+	{
+		const double *q = c[i].at;
+
+		/* On the new edge, it is in the way in any case. */
+		if (turn(a, b, q) >= least && turn(b, d, q) >= least &&
+			turn(d, a, q) >= 0 && !same_place(q, a) && !same_place(q, b) &&
+			!same_place(q, d))
+			break;
+	}
+	spend(s, looks);
+	return i != NONE;
+}
+
 /*
  * Can this corner be cut off?  Only a hollow corner can be in the way.
  * Careful: none may even touch the triangle, and it must have an area.
@@ -236,49 +285,36 @@ is_ear(Split *s, uint32_t tip, bool careful)
 	const double *b = c[tip].at;
 	const double *d = c[c[tip].next].at;
 	const int	bend = turn(a, b, d);
-	const int	least = careful ? 0 : 1;
-	double		low[2];
-	double		high[2];
-	uint32_t	i;
+	uint32_t	from[2];
+	uint32_t	to[2];
 
 	if (bend <= 0)
 		return bend == 0 && !careful;
 	for (int k = 0; k < 2; k++)
 	{
-		low[k] = fmin(fmin(a[k], b[k]), d[k]);
-		high[k] = fmax(fmax(a[k], b[k]), d[k]);
+		from[k] = cell_at(s, k, fmin(fmin(a[k], b[k]), d[k]));
+		to[k] = cell_at(s, k, fmax(fmax(a[k], b[k]), d[k]));
 	}
-	for (i = 0; i < s->hollow_count; i++)
-	{
-		const double *q = c[s->polygon->hollow[i]].at;
-
-		if (q[0] < low[0] || q[0] > high[0] || q[1] < low[1] ||
-			q[1] > high[1] || same_place(q, a) || same_place(q, b) ||
-			same_place(q, d))
-			continue;
-		/* On the new edge, it is in the way in any case. */
-		if (turn(a, b, q) >= least && turn(b, d, q) >= least &&
-			turn(d, a, q) >= 0)
-			break;
-	}
-	spend(s, i);
-	return i == s->hollow_count;
+	for (uint32_t y = from[1]; y <= to[1]; y++)
+		for (uint32_t x = from[0]; x <= to[0]; x++)
+			if (is_in_the_way(s, y * s->cells + x, a, b, d, careful))
+				return false;
+	return true;
 }
 
-/* Takes a corner off the list of hollow ones, if it is there. */
+/* Takes a corner out of its cell, if it is in one. */
 static void
 not_hollow(Split *s, uint32_t i)
 {
 	MfPolygonCorner *c = s->c;
-	const uint32_t place = c[i].place;
-	uint32_t	last;
+	uint32_t   *link;
 
-	if (place == 0)
+	if (!c[i].hollow)
 		return;
-	last = s->polygon->hollow[--s->hollow_count];
-	s->polygon->hollow[place - 1] = last;
-	c[last].place = place;
-	c[i].place = 0;
+	c[i].hollow = false;
+	for (link = cell_of(s, c[i].at); *link != i; link = &c[*link].beyond)
+		spend(s, 1);
+	*link = c[i].beyond;
 }
 
 /* Cuts a corner off; its neighbours may stick out now. */
@@ -298,34 +334,56 @@ cut_off(Split *s, uint32_t tip)
 			not_hollow(s, beside[i]);
 }
 
-/* Links the corners, and lists those that do not stick out. */
+/* Links the corners, and puts those that do not stick out into cells. */
 static void
 link_corners(Split *s, uint32_t count)
 {
 	MfPolygonCorner *c = s->c;
+	double		high[2] = {-INFINITY, -INFINITY};
 
+	s->low[0] = s->low[1] = INFINITY;
 	for (uint32_t i = 0; i < count; i++)
 	{
 		c[i].previous = i > 0 ? i - 1 : count - 1;
 		c[i].next = i + 1 < count ? i + 1 : 0;
+		for (int k = 0; k < 2; k++)
+		{
+			s->low[k] = fmin(s->low[k], c[i].at[k]);
+			high[k] = fmax(high[k], c[i].at[k]);
+		}
 	}
+
+	/* As many cells as corners, or fewer. */
+	s->cells = (uint32_t) sqrt((double) count);
+	for (int k = 0; k < 2; k++)
+		s->per_length[k] = s->cells / (high[k] - s->low[k]);
+	for (uint32_t i = 0; i < s->cells * s->cells; i++)
+		s->polygon->cell[i] = NONE;
 	for (uint32_t i = 0; i < count; i++)
 	{
-		c[i].place = 0;
-		if (turn_at(s, i) <= 0)
+		c[i].hollow = turn_at(s, i) <= 0;
+		if (c[i].hollow)
 		{
-			s->polygon->hollow[s->hollow_count++] = i;
-			c[i].place = s->hollow_count;
+			uint32_t   *first = cell_of(s, c[i].at);
+
+			c[i].beyond = *first;
+			*first = i;
 		}
 	}
 }
 
-/* Cuts off ears while there are any; returns one of the corners left. */
+/*
+ * Cuts off ears while there are any; returns one of the corners left.  After
+ * an ear comes the next corner but one, so that triangles do not become
+ * needles; where that is none, the two beside the last ear, because in a
+ * spiral there are no others.
+ */
 static uint32_t
 cut_ears(Split *s)
 {
 	const MfPolygonCorner *c = s->c;
 	uint32_t	tip = 0;
+	uint32_t	beside = NONE;
 	uint32_t	passed = 0;
 	bool		careful = true;
 
@@ -334,10 +392,16 @@ cut_ears(Split *s)
 		if (is_ear(s, tip, careful))
 		{
 			cut_off(s, tip);
-			/* Not the neighbour, so that triangles do not become needles. */
+			beside = c[tip].previous;
 			tip = c[c[tip].next].next;
 			passed = 0;
 			careful = true;
+			continue;
+		}
+		if (beside != NONE)
+		{
+			tip = beside;
+			beside = NONE;
 			continue;
 		}
 		tip = c[tip].next;

@@ -15,7 +15,8 @@ typedef struct MfPolygonCorner
 	uint32_t	vertex;			/* all that a reader fills in */
 	uint32_t	previous;		/* neighbours of those that are left */
 	uint32_t	next;
-	uint32_t	place;			/* + 1, in the list of hollow ones; 0: none */
+	uint32_t	beyond;			/* next hollow one in the cell */
+	bool		hollow;			/* does not stick out */
 	double		at[2];			/* in the polygon's plane */
 } MfPolygonCorner;
 
@@ -25,7 +26,8 @@ typedef struct MfPolygon
 	uint32_t	count;
 	uint32_t	room;
 	MfPolygonCorner *corner;
-	uint32_t   *hollow;			/* corners that do not stick out */
+	uint32_t   *cell;			/* first hollow corner of each part of the
+								 * plane */
 	uint64_t	looks_left;		/* for all polygons of the file */
 } MfPolygon;
 

@@ -1,15 +1,17 @@
 /*
  * geometry_torus.c
- *		Writes a torus with a rough surface as binary STL, for the benchmark.
+ *		Writes a torus with a rough surface as binary STL, or as OBJ, for the
+ *		benchmark.
  *
- *		geometry_torus ROWS COLUMNS ordered|shuffled > FILE
+ *		geometry_torus ROWS COLUMNS ordered|shuffled|obj > FILE
  *
  * 2 x ROWS x COLUMNS triangles; the same bytes every time.  Corners that
  * belong together are equal to the bit.  Ordered: row by row, as a program
  * would export a grid.  Shuffled: every triangle somewhere else, as no cache
- * likes it.
+ * likes it.  OBJ is ordered, too, with normals as configurators write them.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,14 +51,16 @@ main(int argc, char **argv)
 	const uint32_t columns = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
 	const uint32_t count = 2 * rows * columns;
 	char		header[80] = "rough torus";
+	const bool	obj = argc == 4 && strcmp(argv[3], "obj") == 0;
 	float		(*at)[3];
 	uint32_t   *order;
 
 	if (rows < 3 || columns < 3 || (uint64_t) rows * columns > 100000000 ||
-		(strcmp(argv[3], "ordered") != 0 && strcmp(argv[3], "shuffled") != 0))
+		(strcmp(argv[3], "ordered") != 0 && strcmp(argv[3], "shuffled") != 0 &&
+		 strcmp(argv[3], "obj") != 0))
 	{
 		fprintf(stderr, "usage: geometry_torus ROWS COLUMNS "
-				"ordered|shuffled > FILE\n");
+				"ordered|shuffled|obj > FILE\n");
 		return 2;
 	}
 	at = malloc(sizeof(*at) * rows * columns);
@@ -90,8 +94,21 @@ main(int argc, char **argv)
 		order[other] = kept;
 	}
 
-	put(header, sizeof(header));
-	put(&count, sizeof(count));
+	if (obj)
+		for (uint32_t v = 0; v < rows * columns; v++)
+		{
+			const double u = 2 * M_PI * (v / columns) / rows;
+			const double w = 2 * M_PI * (v % columns) / columns;
+
+			printf("v %.6f %.6f %.6f\nvn %.4f %.4f %.4f\n",
+				   (double) at[v][0], (double) at[v][1], (double) at[v][2],
+				   cos(w) * cos(u), cos(w) * sin(u), sin(w));
+		}
+	else
+	{
+		put(header, sizeof(header));
+		put(&count, sizeof(count));
+	}
 	for (uint32_t t = 0; t < count; t++)
 	{
 		const uint32_t r = order[t] / 2 / columns;
@@ -102,10 +119,17 @@ main(int argc, char **argv)
 			{r * columns + c, r1 * columns + c, r1 * columns + c1},
 			{r * columns + c, r1 * columns + c1, r * columns + c1}
 		};
+		const uint32_t *k = corner[order[t] % 2];
 		uint8_t		facet[50] = {0};
 
+		if (obj)
+		{
+			printf("f %u//%u %u//%u %u//%u\n", k[0] + 1, k[0] + 1, k[1] + 1,
+				   k[1] + 1, k[2] + 1, k[2] + 1);
+			continue;
+		}
 		for (int i = 0; i < 3; i++)
-			memcpy(facet + 12 + 12 * i, at[corner[order[t] % 2][i]], 12);
+			memcpy(facet + 12 + 12 * i, at[k[i]], 12);
 		put(facet, sizeof(facet));
 	}
 	if (fflush(stdout) != 0)
