@@ -50,11 +50,11 @@ static const char *const not_read[] = {
 #define CORNER		8			/* in a corner, behind its first number */
 
 static const uint8_t kinds[256] = {
-	[' '] = BLANK, ['\t'] = BLANK, ['\v'] = BLANK, ['\f'] = BLANK,
-	['\n'] = LINE_END, ['\r'] = LINE_END, ['\\'] = BACKSLASH,
-	['0'] = CORNER, ['1'] = CORNER, ['2'] = CORNER, ['3'] = CORNER,
-	['4'] = CORNER, ['5'] = CORNER, ['6'] = CORNER, ['7'] = CORNER,
-	['8'] = CORNER, ['9'] = CORNER, ['+'] = CORNER, ['-'] = CORNER,
+	[' '] = BLANK,['\t'] = BLANK,['\v'] = BLANK,['\f'] = BLANK,
+	['\n'] = LINE_END,['\r'] = LINE_END,['\\'] = BACKSLASH,
+	['0'] = CORNER,['1'] = CORNER,['2'] = CORNER,['3'] = CORNER,
+	['4'] = CORNER,['5'] = CORNER,['6'] = CORNER,['7'] = CORNER,
+	['8'] = CORNER,['9'] = CORNER,['+'] = CORNER,['-'] = CORNER,
 	['/'] = CORNER
 };
 

@@ -82,15 +82,15 @@ refuse_word(Reader *r, const char *expected)
 {
 	if (r->length == 0)
 		return mf_text_refuse(r->job, r->word, MF_ERROR_TRUNCATED,
-						   "the file ends where %s should follow.",
-						   expected);
+							  "the file ends where %s should follow.",
+							  expected);
 	if (r->length > MAX_WORD)
 		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-						   "a word of %zu characters, where %s should be.",
-						   r->length, expected);
+							  "a word of %zu characters, where %s should be.",
+							  r->length, expected);
 	return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-					   "\"%.*s\" found, where %s should be.", mf_text_shown(r->length),
-					   r->word, expected);
+						  "\"%.*s\" found, where %s should be.", mf_text_shown(r->length),
+						  r->word, expected);
 }
 
 /* Reads the three coordinates of a corner. */
@@ -162,7 +162,7 @@ read_facet(Reader *r)
 	{
 		if (corners == 3)
 			return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-							   "a facet with more than three corners.");
+								  "a facet with more than three corners.");
 		if (!read_corner(r, at + 3 * corners++))
 			return false;
 	}
@@ -171,8 +171,8 @@ read_facet(Reader *r)
 						   "\"endloop\"");
 	if (corners < 3)
 		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-						   "a facet with %d corners instead of three.",
-						   corners);
+							  "a facet with %d corners instead of three.",
+							  corners);
 	next_word(r);
 	if (!WORD_IS(r, "endfacet"))
 		return refuse_word(r, "\"endfacet\"");

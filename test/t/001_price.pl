@@ -103,6 +103,49 @@ SKIP:
 	checks_by_hand($total, @lines);
 }
 
+# ---- OBJ, in the caller's unit -------------------------------------------
+
+# An L of 20 mm by 20 mm, 10 mm wide and high, drawn in cm; its ends are
+# polygons that a fan would make larger.
+my $bracket = $node->upload_bytes(<<'OBJ', 'bracket.obj', unit => 'cm');
+mtllib bracket.mtl
+o bracket
+v 0 0 0
+v 2 0 0
+v 2 1 0
+v 1 1 0
+v 1 2 0
+v 0 2 0
+v 0 0 1 0.5 0.5 0.5
+v 2 0 1
+v 2 1 1
+v 1 1 1
+v 1 2 1
+v 0 2 1
+f 9//1 10//1 11//1 12//1 \
+  7//1 8//1
+f 3 2 1 6 5 4
+f 1 2 8 7
+f 2 3 9 8
+f -10 -9 -3 -4
+f 4 5 11 10
+f 5 6 12 11
+f 6 1 7 12
+OBJ
+$submitted++;
+is($node->sql("SELECT (mesflow.await_model('$bracket', '180s')).state"), 'measured',
+	'an OBJ file is measured');
+is($node->sql('SELECT format, unit, unit_from, triangles, vertices, round(volume_mm3), round(area_mm2), watertight, defects'
+		  . " FROM mesflow.models m JOIN mesflow.measurements r ON r.model = m.id WHERE m.id = '$bracket'"),
+	'obj|cm|caller|20|12|3000|1400|t|[]', 'a bracket of 3 cm3');
+
+# 3 cm3, 14 cm2.  Walls 14 x 0.12 = 1.68 cm3, infill 1.32 x 0.2 = 0.264 cm3,
+# together 1.944 cm3: 2.4106 g at 0.145 are 0.35; 1.944 / 16 = 0.1215 h at
+# 4.50 are 0.55.  20 % of 5.90 are 1.18.
+($unit, $net, $tax, $total, @lines) = quoted($bracket);
+is("$unit $net $tax $total", '5.90 5.90 1.18 7.08', 'its price');
+checks_by_hand($total, @lines);
+
 # ---- the same bytes once -------------------------------------------------
 
 my @held = $node->hold(2);

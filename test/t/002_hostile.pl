@@ -35,6 +35,13 @@ $hostile{'solid.stl'} = [ "solid \n" . "facet " x 100000, 'reject' ];
 $hostile{'zeros.stl'} = [ "\0" x 100000, 'reject' ];
 $hostile{'point.stl'} =
   [ pack('a80 V', '', 100) . ("\0" x 50) x 100, 'reject_or_review' ];
+$hostile{'index.obj'} = [ "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4294967299\n", 'reject' ];
+$hostile{'nan.obj'} = [ "v 0 0 0\nv 1 0 0\nv 0 nan 0\nf 1 2 3\n", 'reject' ];
+$hostile{'comma.obj'} = [ "v 0,0 0,0 0,0\nv 1,0 0,0 0,0\nf 1 2 1\n", 'reject' ];
+$hostile{'curved.obj'} = [ "v 0 0 0\nsurf 0 1 0 1 1\n", 'reject' ];
+$hostile{'corners.obj'} = [ "v 0 0 0\nv 1 0 0\nv 0 1 0\nf" . ' 1 2 3' x 100000 . "\n", 'reject' ];
+$hostile{'crossed.obj'} =
+  [ "v 0 0 0\nv 9 9 0\nv 9 0 0\nv 0 9 0\nf" . ' 1 2 3 4' x 2500 . "\n", 'reject_or_review' ];
 
 # ---- and those that were collected ---------------------------------------
 
@@ -46,11 +53,11 @@ SKIP:
 	foreach my $line (split /\n/, slurp_file("$folder/truth.csv"))
 	{
 		my ($file, $set, $format, $expect) = split /,/, $line;
-		next unless $file =~ m{/h_.*\.stl$};
+		next unless $file =~ m{/h_.*\.(?:stl|obj)$} && $expect ne 'ok';
 		$hostile{ $file =~ s{.*/}{}r } = [ slurp_file("$folder/$file"), $expect ];
 		$many++;
 	}
-	cmp_ok($many, '>=', 14, 'hostile files of the collection');
+	cmp_ok($many, '>=', 17, 'hostile files of the collection');
 }
 
 # ---- all at once, and a good one among them ------------------------------
