@@ -244,7 +244,8 @@ add_polygon(Reader *r, const char *line)
 
 	if (polygon->count < 3)
 		return mf_text_refuse(r->job, line, MF_ERROR_MALFORMED,
-							  "a polygon with %u corners.", polygon->count);
+							  "a polygon with %u corners instead of three "
+							  "or more.", polygon->count);
 	after = mesh->triangle_count + (uint64_t) polygon->count - 2;
 	if (after > r->job->max_triangles)
 		return mf_job_too_many(r->job, 0);

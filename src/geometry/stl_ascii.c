@@ -89,8 +89,8 @@ refuse_word(Reader *r, const char *expected)
 							  "a word of %zu characters, where %s should be.",
 							  r->length, expected);
 	return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-						  "\"%.*s\" found, where %s should be.", mf_text_shown(r->length),
-						  r->word, expected);
+						  "\"%.*s\" found, where %s should be.",
+						  mf_text_shown(r->length), r->word, expected);
 }
 
 /* Reads the three coordinates of a corner. */
