@@ -21,6 +21,9 @@
 /* Retentions end where the rings of the logs do (30 days). */
 #define MAX_RETENTION		(30 * DAY_MINUTES)
 
+/* No ring ends the life of a model. */
+#define MAX_MODEL_RETENTION	(36500 * DAY_MINUTES)
+
 #define MAX_MODEL_SIZE_MB	(64 * 1024)
 #define MAX_MEMORY_MB		(1024 * 1024)
 #define MAX_TIMEOUT_S		(24 * 60 * 60)
@@ -30,6 +33,7 @@ char	   *mf_guc_database;
 int			mf_guc_jobs_retention;
 int			mf_guc_max_model_size;
 int			mf_guc_max_triangles;
+int			mf_guc_model_retention;
 char	   *mf_guc_node_name;
 int			mf_guc_pricing_memory;
 int			mf_guc_pricing_slots;
@@ -57,6 +61,18 @@ mf_guc_cores(void)
 		return CPU_COUNT(&set);
 	online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (int) online : 1;
+}
+
+static bool
+check_model_retention(int *newval, void **extra, GucSource source)
+{
+	if (*newval != 0 && *newval < DAY_MINUTES)
+	{
+		GUC_check_errdetail("Bytes of models are kept for a day or longer; "
+							"0 keeps them for ever.");
+		return false;
+	}
+	return true;
 }
 
 static bool
@@ -121,6 +137,16 @@ mf_guc_define(void)
 							PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.model_retention",
+							"Sets how long the bytes of a model that nothing needs are kept.",
+							"What was measured stays; 0 keeps the bytes for ever.",
+							&mf_guc_model_retention,
+							90 * DAY_MINUTES,
+							0, MAX_MODEL_RETENTION,
+							PGC_SIGHUP,
+							GUC_UNIT_MIN,
+							check_model_retention, NULL, NULL);
 
 	DefineCustomStringVariable("mesflow.node_name",
 							   "Sets the name under which this server prices models.",

@@ -15,6 +15,7 @@ extern char *mf_guc_database;
 extern int	mf_guc_jobs_retention;	/* minutes */
 extern int	mf_guc_max_model_size;	/* MB */
 extern int	mf_guc_max_triangles;
+extern int	mf_guc_model_retention; /* minutes; 0: for ever */
 extern char *mf_guc_node_name;
 extern int	mf_guc_pricing_memory;	/* MB */
 extern int	mf_guc_pricing_slots;

@@ -26,16 +26,23 @@ CREATE TABLE _models (
   unit text NOT NULL CHECK (unit IN ('', 'um', 'mm', 'cm', 'm', 'inch', 'ft')),
   sha256 bytea NOT NULL,
   size_bytes bigint NOT NULL,
-  content bigint NOT NULL REFERENCES _contents,
+  content bigint REFERENCES _contents,
   job bigint,
   measure_cancelled boolean NOT NULL DEFAULT false,
   correlation_id uuid NOT NULL,
   traceparent text,
   uploaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (partner, sha256, unit)
+  used_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  deleted_at timestamptz,
+  deleted_by text,
+  deletion_reason text,
+  UNIQUE (partner, sha256, unit),
+  CHECK (num_nulls(deleted_at, deleted_by, deletion_reason) = CASE WHEN content IS NULL THEN 0 ELSE 3 END)
 );
 CREATE INDEX ON _models (content);
-COMMENT ON TABLE _models IS 'One file of one partner. unit is the caller''s, or empty; job is the measurement queued by the upload.';
+CREATE INDEX ON _models (used_at) WHERE content IS NOT NULL;
+COMMENT ON TABLE _models IS
+  'One file of one partner. unit is the caller''s, or empty; job is the measurement queued last. content is NULL where the bytes were deleted: then deleted_at, deleted_by, deletion_reason say when, by whom and why. mesflow.model_retention counts from used_at: the last upload, moved on where the bytes were still needed when their time was up.';
 
 -- One row per outcome: a measurement, or the reason why there is none. The
 -- facts come from a sandboxed program, so the table checks them once more.
@@ -147,19 +154,15 @@ AS $$
 #variable_conflict use_column
 DECLARE
   upto constant bigint := least($2, 1::bigint << 62) + $3;
-  piece bytea;
   slice bytea;
 BEGIN
-  FOR piece IN
-    SELECT substring(c.bytes FROM greatest($2 - c.at, 0)::integer + 1 FOR greatest(least(octet_length(c.bytes), upto - c.at) - greatest($2 - c.at, 0), 0)::integer)
+  SELECT string_agg(p.bytes, '') INTO slice FROM (
+    SELECT substring(c.bytes FROM greatest($2 - c.at, 0)::integer + 1 FOR greatest(least(octet_length(c.bytes), upto - c.at) - greatest($2 - c.at, 0), 0)::integer) AS bytes
       FROM mesflow._chunks c
      WHERE c.content = $1 AND c.at < upto
        AND c.at >= coalesce((SELECT f.at FROM mesflow._chunks f WHERE f.content = $1 AND f.at <= $2 ORDER BY f.at DESC LIMIT 1), 0)
        AND c.at + octet_length(c.bytes) > $2
-     ORDER BY c.at
-  LOOP
-    slice := CASE WHEN slice IS NULL THEN piece ELSE slice || piece END;
-  END LOOP;
+     ORDER BY c.at) p;
   RETURN coalesce(slice, '');
 END
 $$;
@@ -195,7 +198,50 @@ END
 $$;
 COMMENT ON FUNCTION _check_upload(text, text, bigint) IS 'MF400 for a file name, unit or size that cannot be.';
 
--- The model of (partner, bytes, unit): the one that is there, or a new one with its measurement queued.
+-- An upload holds the row of what it found (FOR KEY SHARE) until it commits: others may use it too, only deleting waits.
+CREATE FUNCTION _known_model(partner text, sha256 bytea, unit text) RETURNS uuid
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  m mesflow._models;
+  job bigint;
+BEGIN
+  SELECT * INTO m FROM mesflow._models WHERE partner = $1 AND sha256 = $2 AND unit = $3 AND content IS NOT NULL FOR KEY SHARE;
+  IF m.measure_cancelled THEN           -- wanted again
+    UPDATE mesflow._models SET measure_cancelled = false, job = nextval('mesflow._job_ids')
+     WHERE id = m.id AND measure_cancelled RETURNING job INTO job;
+    IF FOUND THEN
+      PERFORM mesflow._queue_job(job, 'measure', m.id, NULL);
+    END IF;
+  END IF;
+  IF m.used_at < clock_timestamp() - interval '1 hour' THEN
+    UPDATE mesflow._models SET used_at = clock_timestamp()
+     WHERE id IN (SELECT u.id FROM mesflow._models u WHERE u.id = m.id FOR NO KEY UPDATE SKIP LOCKED);   -- else somebody just does
+  END IF;
+  RETURN m.id;
+END
+$$;
+COMMENT ON FUNCTION _known_model(text, bytea, text) IS
+  'The model of (partner, bytes, unit) whose bytes are here, NULL where there is none. It has been used now; a measurement that was cancelled is queued again.';
+
+CREATE FUNCTION _stored_content(sha256 bytea) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  stored bigint;
+BEGIN
+  SELECT c.id INTO stored FROM mesflow._contents c WHERE c.sha256 = $1 LIMIT 1 FOR KEY SHARE SKIP LOCKED;
+  RETURN stored;
+END
+$$;
+COMMENT ON FUNCTION _stored_content(bytea) IS
+  'The stored bytes of this digest, which stay until the caller''s transaction ends; NULL where there are none, or somebody is removing them.';
+
+-- Makes the model, or gives a deleted one its bytes back, and queues the measurement unless it is known.
 CREATE FUNCTION _add_model(partner text, filename text, unit text, sha256 bytea, size_bytes bigint, content bigint, traceparent text)
 RETURNS uuid
 LANGUAGE plpgsql
@@ -204,35 +250,36 @@ AS $$
 DECLARE
   asked_unit constant text := coalesce($3, '');
   model uuid;
-  job bigint;
+  queued bigint;
 BEGIN
-  SELECT m.id INTO model FROM mesflow._models m WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit;
-  IF FOUND THEN
-    -- A measurement that somebody cancelled is wanted again.
-    UPDATE mesflow._models m SET measure_cancelled = false, job = nextval('mesflow._job_ids')
-     WHERE m.id = model AND m.measure_cancelled RETURNING m.job INTO job;
-    IF FOUND THEN
-      PERFORM mesflow._queue_job(job, 'measure', model, NULL);
-    END IF;
-    RETURN model;
-  END IF;
   IF (mesflow._measurement($4, asked_unit)).engine_version IS NULL THEN
-    job := nextval('mesflow._job_ids');
+    queued := nextval('mesflow._job_ids');
   END IF;
-  INSERT INTO mesflow._models AS m (partner, filename, unit, sha256, size_bytes, content, job, correlation_id, traceparent)
-  VALUES ($1, $2, asked_unit, $4, $5, $6, job, coalesce(mesflow._trace_id($7), gen_random_uuid()), $7)
-  ON CONFLICT ON CONSTRAINT _models_partner_sha256_unit_key DO NOTHING
-  RETURNING m.id INTO model;
-  IF model IS NULL THEN                 -- the same partner, at the same moment
-    SELECT m.id INTO STRICT model FROM mesflow._models m WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit;
-  ELSIF job IS NOT NULL THEN
-    PERFORM mesflow._queue_job(job, 'measure', model, NULL);
+  LOOP
+    INSERT INTO mesflow._models AS m (partner, filename, unit, sha256, size_bytes, content, job, correlation_id, traceparent)
+    VALUES ($1, $2, asked_unit, $4, $5, $6, queued, coalesce(mesflow._trace_id($7), gen_random_uuid()), $7)
+    ON CONFLICT ON CONSTRAINT _models_partner_sha256_unit_key DO NOTHING
+    RETURNING m.id INTO model;
+    EXIT WHEN FOUND;
+    UPDATE mesflow._models AS m SET content = $6, job = coalesce(queued, m.job), measure_cancelled = false, used_at = clock_timestamp(),
+           deleted_at = NULL, deleted_by = NULL, deletion_reason = NULL
+     WHERE m.partner = $1 AND m.sha256 = $4 AND m.unit = asked_unit AND m.content IS NULL
+    RETURNING m.id INTO model;
+    EXIT WHEN FOUND;
+    model := mesflow._known_model($1, $4, asked_unit);      -- the same partner, at the same moment
+    IF model IS NOT NULL THEN
+      PERFORM mesflow._drop_content($6);
+      RETURN model;
+    END IF;
+  END LOOP;
+  IF queued IS NOT NULL THEN
+    PERFORM mesflow._queue_job(queued, 'measure', model, NULL);
   END IF;
   RETURN model;
 END
 $$;
 COMMENT ON FUNCTION _add_model(text, text, text, bytea, bigint, bigint, text) IS
-  'The model of (partner, bytes, unit), made where it is new, with its measurement queued unless it is known.';
+  'The model of (partner, bytes, unit), which has no bytes yet: made, or brought back to life.';
 
 CREATE FUNCTION upload_model(content bytea, filename text DEFAULT NULL, unit text DEFAULT NULL,
                              partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid
@@ -245,6 +292,7 @@ DECLARE
   size bigint := octet_length($1);
   digest bytea;
   stored bigint;
+  model uuid;
 BEGIN
   IF size > 256 * 1024 * 1024 THEN
     PERFORM mesflow._raise('MF400', 'model too large for one call', format('The model has %s bytes; one call takes up to 256 MB.', size),
@@ -253,7 +301,11 @@ BEGIN
   PERFORM mesflow._check_upload($2, $3, size);
   PERFORM mesflow._partner($4);
   digest := sha256($1);
-  SELECT c.id INTO stored FROM mesflow._contents c WHERE c.sha256 = digest LIMIT 1;
+  model := mesflow._known_model($4, digest, coalesce($3, ''));
+  IF model IS NOT NULL THEN
+    RETURN model;
+  END IF;
+  stored := mesflow._stored_content(digest);
   IF stored IS NULL THEN
     INSERT INTO mesflow._contents (sha256, size_bytes) VALUES (digest, size) RETURNING id INTO stored;
     INSERT INTO mesflow._chunks (content, at, bytes)
@@ -264,7 +316,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION upload_model(bytea, text, text, text, text) IS
-  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner).';
+  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id; where its bytes had been deleted it has them again. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner).';
 
 CREATE FUNCTION begin_upload(filename text, size_bytes bigint, unit text DEFAULT NULL,
                              partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid
@@ -379,16 +431,19 @@ BEGIN
       format('The bytes received have SHA-256 %s, the caller says %s.', encode(digest, 'hex'), encode($2, 'hex')),
       'Begin a new upload and send the file again.');
   END IF;
-  UPDATE mesflow._uploads SET content = NULL WHERE id = u.id;
-  SELECT c.id INTO stored FROM mesflow._contents c WHERE c.sha256 = digest LIMIT 1;
-  IF stored IS NULL THEN
-    UPDATE mesflow._contents SET sha256 = digest WHERE id = u.content;
-    stored := u.content;
-  ELSE
+  u.model := mesflow._known_model(u.partner, digest, u.unit);
+  IF u.model IS NULL THEN
+    stored := mesflow._stored_content(digest);
+    IF stored IS NULL THEN
+      UPDATE mesflow._contents SET sha256 = digest WHERE id = u.content;
+      stored := u.content;
+    END IF;
+    u.model := mesflow._add_model(u.partner, u.filename, u.unit, digest, u.size_bytes, stored, u.traceparent);
+  END IF;
+  UPDATE mesflow._uploads SET model = u.model, content = NULL WHERE id = u.id;
+  IF stored IS DISTINCT FROM u.content THEN
     DELETE FROM mesflow._contents WHERE id = u.content;
   END IF;
-  u.model := mesflow._add_model(u.partner, u.filename, u.unit, digest, u.size_bytes, stored, u.traceparent);
-  UPDATE mesflow._uploads SET model = u.model WHERE id = u.id;
   RETURN u.model;
 END
 $$;
@@ -401,18 +456,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+  begun_before constant timestamptz := clock_timestamp() - current_setting('mesflow.upload_retention')::interval;
   dropped integer;
 BEGIN
   WITH old AS (
     SELECT u.id, u.content FROM mesflow._uploads u
-     WHERE u.begun_at < clock_timestamp() - current_setting('mesflow.upload_retention')::interval
+     WHERE u.begun_at < begun_before
      ORDER BY u.begun_at LIMIT $1 FOR UPDATE SKIP LOCKED
   ), gone AS (
     DELETE FROM mesflow._uploads u USING old WHERE u.id = old.id
   )
-  DELETE FROM mesflow._contents c USING old WHERE c.id = old.content;
+  INSERT INTO mesflow._contents_left (content) SELECT old.content FROM old WHERE old.content IS NOT NULL;
   GET DIAGNOSTICS dropped = ROW_COUNT;
   RETURN dropped;
 END
 $$;
-COMMENT ON FUNCTION _drop_uploads(integer) IS 'Forgets uploads begun longer ago than mesflow.upload_retention, with their bytes.';
+COMMENT ON FUNCTION _drop_uploads(integer) IS 'Forgets uploads begun longer ago than mesflow.upload_retention and leaves their bytes to _drop_contents; returns how many had not been finished.';

@@ -224,6 +224,22 @@ RETURN ROW(($1).vt, ($1).id, ($1).kind, ($1).partner, ($1).model, ($1).quote, ($
              ($1).cost_ms, ($1).attempt, ($1).lives, ($1).boosted, ($1).error_code, ($1).error, ($1).queued_at)::_jobs_waiting;
 COMMENT ON FUNCTION _as_waiting(_jobs_running) IS 'A job that ran, as one that waits.';
 
+CREATE FUNCTION _end_without_bytes(j _jobs_waiting) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  code constant text := 'deleted';
+  sentence constant text := 'The file was deleted before it was measured.';
+BEGIN
+  UPDATE mesflow._quotes SET state = 'failed', priced_at = clock_timestamp(), error_code = code, error = sentence
+   WHERE id = j.quote AND state = 'pending';
+  PERFORM mesflow._end_job(j, 'failed', NULL, clock_timestamp(), code, sentence);
+END
+$$;
+COMMENT ON FUNCTION _end_without_bytes(_jobs_waiting) IS 'Ends a job whose model has lost its bytes, and its quote; the outcome is not recorded, for others may have the same bytes.';
+
 CREATE FUNCTION _refuse_model(j _jobs_waiting, node integer, started_at timestamptz, error_code text, error text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

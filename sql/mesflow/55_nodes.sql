@@ -133,6 +133,8 @@ DECLARE
   busy integer;
   steps integer := 0;
   handed integer := 0;
+  filename text;
+  stored bigint;
   met_end boolean := false;
   seconds bigint;
 BEGIN
@@ -188,6 +190,14 @@ BEGIN
       CONTINUE;
     END IF;
 
+    SELECT m.filename, m.content INTO filename, stored FROM mesflow._models m WHERE m.id = j.model;
+    IF stored IS NULL THEN
+      DELETE FROM mesflow._jobs_waiting w WHERE w.vt = j.vt AND w.id = j.id;
+      PERFORM mesflow._end_without_bytes(j);
+      PERFORM mesflow._announce();
+      CONTINUE;
+    END IF;
+
     seconds := extract(epoch FROM current_setting('mesflow.pricing_timeout')::interval) * CASE WHEN j.boosted THEN 4 ELSE 1 END;
     job := j.id;
     token := mesflow._token();
@@ -196,7 +206,7 @@ BEGIN
     unit := nullif(j.unit, '');
     size_bytes := j.size_bytes;
     deadline := make_interval(secs => 2 * seconds);
-    params := jsonb_build_object('name', (SELECT m.filename FROM mesflow._models m WHERE m.id = j.model),
+    params := jsonb_build_object('name', filename,
                                  'memory_mb', j.memory_mb, 'cpu_seconds', seconds,
                                  'max_triangles', current_setting('mesflow.max_triangles')::bigint,
                                  'alone', j.lives >= lonely);
@@ -403,6 +413,8 @@ BEGIN
    WHERE n.kind = 'node' AND n.lease_until < clock_timestamp() - interval '1 day'
      AND NOT EXISTS (SELECT FROM mesflow._jobs_running j WHERE j.node = n.id);
   PERFORM mesflow._drop_uploads();
+  PERFORM mesflow._drop_models();
+  PERFORM mesflow._drop_contents();
   IF moved > 0 THEN
     PERFORM mesflow._announce();
   END IF;
@@ -410,4 +422,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _sweep_jobs() IS
-  'Once a second, in portions: takes back the jobs of nodes that are gone, ends those that hang, returns retries that have come due. Returns how many jobs it moved.';
+  'Once a second, in portions: takes back the jobs of nodes that are gone, ends those that hang, returns retries that have come due; drops uploads and bytes of models whose time is up. Returns how many jobs it moved.';

@@ -351,8 +351,8 @@ BEGIN
   LOOP
     price := NULL;
     IF result.engine_version IS NULL THEN
-      price.error_code := 'not_measured';
-      price.error := 'The model has not been measured yet.';
+      price.error_code := CASE WHEN m.content IS NOT NULL THEN 'not_measured' ELSE 'deleted' END;
+      price.error := CASE WHEN m.content IS NOT NULL THEN 'The model has not been measured yet.' ELSE 'The file was deleted before it was measured.' END;
     ELSE
       price := mesflow._price_of(result, pair.a, pair.p, $4, mesflow._full_options(pair.p, $5), list);
     END IF;
@@ -363,4 +363,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION estimate(uuid, text, text, integer, jsonb, text, text) IS
-  'Prices a measured model without writing anything, also on a standby; NULL material or process: all that go together and know the options. A pair that cannot be priced has error_code and error instead (not_measured: wait with await_model). Errors: MF400 (quantity, options), MF404 (model, material, process, partner, price list).';
+  'Prices a measured model without writing anything, also on a standby; NULL material or process: all that go together and know the options. A pair that cannot be priced has error_code and error instead (not_measured: wait with await_model; deleted: upload it again). Errors: MF400 (quantity, options), MF404 (model, material, process, partner, price list).';

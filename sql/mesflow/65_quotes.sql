@@ -116,8 +116,15 @@ BEGIN
   END IF;
   all_options := mesflow._full_options(named.p, $5);
   IF (named.result).engine_version IS NULL THEN
-    price.state := 'pending';
-    job := nextval('mesflow._job_ids');
+    PERFORM FROM mesflow._models m WHERE m.id = $1 AND m.content IS NOT NULL FOR KEY SHARE;     -- delete_model waits, and sees the job
+    IF FOUND THEN
+      price.state := 'pending';
+      job := nextval('mesflow._job_ids');
+    ELSE
+      price.state := 'failed';
+      price.error_code := 'deleted';
+      price.error := 'The file was deleted before it was measured.';
+    END IF;
   ELSE
     price := mesflow._price_of(named.result, named.a, named.p, $4, all_options, named.price_list);
   END IF;

@@ -5,9 +5,12 @@ CREATE VIEW models AS
          coalesce(r.unit_from, CASE WHEN m.unit <> '' THEN 'caller' END) AS unit_from, m.size_bytes, m.sha256,
          CASE WHEN r.error_code IS NOT NULL THEN 'rejected'
               WHEN r.engine_version IS NOT NULL THEN 'measured'
+              WHEN m.content IS NULL THEN 'rejected'
               WHEN EXISTS (SELECT FROM _jobs_running j WHERE j.sha256 = m.sha256 AND j.unit = m.unit) THEN 'measuring'
               ELSE 'queued' END AS state,
-         r.error_code, r.error, m.uploaded_at
+         CASE WHEN r.engine_version IS NULL AND m.content IS NULL THEN 'deleted' ELSE r.error_code END AS error_code,
+         CASE WHEN r.engine_version IS NULL AND m.content IS NULL THEN 'The file was deleted before it was measured.' ELSE r.error END AS error,
+         m.uploaded_at, m.deleted_at, m.deleted_by, m.deletion_reason
     FROM _models m
     LEFT JOIN LATERAL (SELECT * FROM _measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
                         ORDER BY r.engine_version DESC LIMIT 1) r ON true;
@@ -20,10 +23,13 @@ COMMENT ON COLUMN models.unit IS 'the unit of its coordinates';
 COMMENT ON COLUMN models.unit_from IS 'who said so: caller, file or default';
 COMMENT ON COLUMN models.size_bytes IS 'size of the file';
 COMMENT ON COLUMN models.sha256 IS 'digest of the bytes';
-COMMENT ON COLUMN models.state IS 'queued, measuring, measured or rejected';
+COMMENT ON COLUMN models.state IS 'queued, measuring, measured or rejected (also with error_code deleted: its bytes went before they were measured)';
 COMMENT ON COLUMN models.error_code IS 'why it was rejected, stable text';
 COMMENT ON COLUMN models.error IS 'why it was rejected, a sentence for the customer';
 COMMENT ON COLUMN models.uploaded_at IS 'when it arrived';
+COMMENT ON COLUMN models.deleted_at IS 'when its bytes were deleted; what was measured stays';
+COMMENT ON COLUMN models.deleted_by IS 'who deleted them: the actor named, else the login; mesflow for mesflow.model_retention';
+COMMENT ON COLUMN models.deletion_reason IS 'why; retention for mesflow.model_retention';
 
 CREATE VIEW measurements AS
   SELECT m.id AS model, r.triangles, r.vertices, r.volume_mm3, r.area_mm2, r.bbox_min, r.bbox_max, r.bodies, r.cavities, r.watertight,

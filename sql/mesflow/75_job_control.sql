@@ -106,6 +106,12 @@ BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
+  -- The model first, then the job, as delete_model and uploads do.
+  PERFORM FROM mesflow._models m
+    WHERE m.id IN (SELECT j.model FROM mesflow._jobs_waiting j WHERE j.id = $1 AND j.kind = 'measure'
+                   UNION ALL SELECT j.model FROM mesflow._jobs_aside j WHERE j.id = $1 AND j.kind = 'measure'
+                   UNION ALL SELECT j.model FROM mesflow._jobs_running j WHERE j.id = $1 AND j.kind = 'measure')
+    FOR NO KEY UPDATE;
   DELETE FROM mesflow._jobs_waiting d WHERE d.id = $1 RETURNING d.* INTO w;
   IF NOT FOUND THEN
     DELETE FROM mesflow._jobs_aside d WHERE d.id = $1 RETURNING d.* INTO a;
@@ -149,9 +155,16 @@ AS $$
 DECLARE
   d mesflow._jobs_done;
   w mesflow._jobs_waiting;
+  m mesflow._models;
 BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
+  END IF;
+  SELECT m.* INTO m FROM mesflow._jobs_done e JOIN mesflow._models m ON m.id = e.model
+   WHERE e.id = $1 AND e.state IN ('failed', 'cancelled') FOR KEY SHARE OF m;           -- delete_model waits, and sees the job
+  IF FOUND AND m.content IS NULL THEN
+    PERFORM mesflow._raise('MF423', 'the bytes of this model were deleted', format('Job %s would read model %s, whose bytes were deleted.', $1, m.id),
+                           'Upload the same file again.');
   END IF;
   DELETE FROM mesflow._jobs_done e WHERE e.id = $1 AND e.state IN ('failed', 'cancelled') RETURNING e.* INTO d;
   IF NOT FOUND THEN
@@ -167,13 +180,13 @@ BEGIN
   IF d.kind = 'price' THEN
     UPDATE mesflow._quotes SET state = 'pending', priced_at = NULL, error_code = NULL, error = NULL WHERE id = d.quote AND state IN ('failed', 'cancelled', 'review');
   ELSE
-    UPDATE mesflow._models SET measure_cancelled = false WHERE id = d.model;
+    UPDATE mesflow._models SET measure_cancelled = false, job = d.id WHERE id = d.model;
   END IF;
   RETURN true;
 END
 $$;
 COMMENT ON FUNCTION retry_job(bigint) IS
-  'Queues a job that failed or was cancelled once more, all its tries before it; its quote is pending again, and an error recorded for the file is forgotten. False where it has not ended so. MF404: no such job.';
+  'Queues a job that failed or was cancelled once more, all its tries before it; its quote is pending again, and an error recorded for the file is forgotten. False where it has not ended so. MF404: no such job. MF423: the model''s bytes were deleted.';
 
 CREATE FUNCTION verify_jobs() RETURNS TABLE (problem text, detail text)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -198,7 +211,7 @@ AS $$
   UNION ALL
   SELECT 'unmeasured model without a job', format('Model %s has no measurement, and no job would make one.', m.id)
     FROM mesflow._models m
-   WHERE NOT m.measure_cancelled
+   WHERE NOT m.measure_cancelled AND m.content IS NOT NULL
      AND NOT EXISTS (SELECT FROM mesflow._measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit)
      AND NOT EXISTS (SELECT FROM mesflow._jobs_waiting j WHERE j.sha256 = m.sha256 AND j.unit = m.unit)
      AND NOT EXISTS (SELECT FROM mesflow._jobs_aside j WHERE j.sha256 = m.sha256 AND j.unit = m.unit)

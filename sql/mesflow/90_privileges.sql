@@ -10,8 +10,9 @@ GRANT USAGE ON SCHEMA mesflow TO mesflow_app, mesflow_operator, mesflow_manager,
 GRANT EXECUTE ON FUNCTION
     upload_model(bytea, text, text, text, text), begin_upload(text, bigint, text, text, text), append_upload(uuid, bigint, bytea),
     finish_upload(uuid, bytea), await_model(uuid, interval), estimate(uuid, text, text, integer, jsonb, text, text),
-    request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid)
+    request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid), delete_model(uuid, text, text)
   TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION model_content(uuid, bigint, integer) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _ahead(float8, bigint)     -- which price_jobs calls as its reader
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
@@ -40,8 +41,9 @@ DECLARE
 BEGIN
   FOR part IN SELECT * FROM (VALUES
       ('_identity', ''), ('partners', 'WHERE code <> ''shop'''), ('materials', ''), ('price_lists', ''), ('processes', ''), ('rates', ''),
-      ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
-      ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
+      ('_contents', ''), ('_chunks', ''), ('_contents_left', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
+      ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_job_ids', ''), ('_contents_id_seq', ''),
+      ('_contents_left_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;
   FOR slot IN 0..31 LOOP

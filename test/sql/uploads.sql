@@ -133,7 +133,7 @@ SELECT mesflow.begin_upload('forgotten.stl', 10) AS upload \gset
 SELECT mesflow.append_upload(:'upload', 0, 'forgotten');
 SELECT mesflow._drop_uploads() AS too_early;
 UPDATE mesflow._uploads SET begun_at = begun_at - interval '25 hours' WHERE id = :'upload';
-SELECT mesflow._drop_uploads() AS dropped;
+SELECT mesflow._drop_uploads() AS dropped, mesflow._drop_contents() AS bytes;
 SELECT count(*) AS pieces FROM mesflow._chunks WHERE bytes = 'forgotten';
 SELECT * FROM test.error(format('SELECT mesflow.append_upload(%L, 0, %L)', :'upload', 'x'));
 
