@@ -28,11 +28,14 @@ is($standby->sql("SELECT string_agg(status, ' ') FROM mesflow.health() WHERE che
 	'ok', 'health() knows that it is a standby');
 is($standby->sql("SELECT count(*) FROM mesflow.health() WHERE check_name LIKE 'worker pr%ing'"),
 	0, 'and misses no worker');
+is($standby->sql("SELECT length(mesflow.model_content('$known')), length(mesflow.model_content('$known', 80, 4))"), '684|4',
+	'it gives out the bytes of a model');
 is($standby->sqlstate("SELECT mesflow.request_quote('$known', 'pla', 'fdm')"), 'MF503',
 	'it promises nothing');
 foreach my $call (
 	"upload_model('x', 'x.stl')", "begin_upload('x.stl', 1)",
 	'append_upload(gen_random_uuid(), 0, \'x\')', 'cancel_job(1)', 'retry_job(1)',
+	"delete_model('$known', 'x')",
 	'cancel_quote(gen_random_uuid())', "node_register('n', 1, 'v')",
 	"claim_jobs(1, 'x', 1)", "arm('reason')")
 {
