@@ -86,6 +86,20 @@ $$;
 COMMENT ON FUNCTION _drop_contents(bigint) IS
   'Removes bytes that nobody refers to any more, piece by piece, up to about this many in one call; returns how many. Nobody waits for it, and it waits for nobody.';
 
+CREATE FUNCTION _note_contents() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO mesflow._contents_left (content)
+    SELECT c.id FROM mesflow._contents c
+     WHERE NOT EXISTS (SELECT FROM mesflow._models m WHERE m.content = c.id)
+       AND NOT EXISTS (SELECT FROM mesflow._uploads u WHERE u.content = c.id)
+       AND NOT EXISTS (SELECT FROM mesflow._contents_left l WHERE l.content = c.id);
+END
+$$;
+COMMENT ON FUNCTION _note_contents() IS 'Notes all contents that nothing refers to: dumps take no notes along.';
+
 -- Who needs the bytes ------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION _model_jobs(model uuid) RETURNS SETOF bigint
@@ -200,7 +214,8 @@ DECLARE
   needed_until timestamptz;
   dropped integer := 0;
 BEGIN
-  IF keep = interval '0' THEN
+  -- A restore may be under way: models are there, their quotes not yet. Who has just come has nothing old of his own.
+  IF keep = interval '0' OR EXISTS (SELECT FROM mesflow._identity i WHERE i.recorded_at > now - interval '1 day') THEN
     RETURN 0;
   END IF;
   FOR m IN SELECT c.id, c.content FROM mesflow._models c
@@ -223,4 +238,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _drop_models(integer) IS
-  'Deletes the bytes of models that were not uploaded for mesflow.model_retention and that nothing needs: no order, no job, no quote that can still be ordered. What is needed is judged again after a tenth of that time, a day at least, or when its last quote expires. Returns how many it deleted.';
+  'Deletes the bytes of models that were not uploaded for mesflow.model_retention and that nothing needs: no order, no job, no quote that can still be ordered. What is needed is judged again after a tenth of that time, a day at least, or when its last quote expires. Nothing is deleted within a day after the installation or arm(). Returns how many it deleted.';

@@ -413,8 +413,10 @@ BEGIN
    WHERE n.kind = 'node' AND n.lease_until < clock_timestamp() - interval '1 day'
      AND NOT EXISTS (SELECT FROM mesflow._jobs_running j WHERE j.node = n.id);
   PERFORM mesflow._drop_uploads();
-  PERFORM mesflow._drop_models();
-  PERFORM mesflow._drop_contents();
+  IF NOT mesflow._is_copy() THEN        -- also while a restore is still under way
+    PERFORM mesflow._drop_models();
+    PERFORM mesflow._drop_contents();
+  END IF;
   IF moved > 0 THEN
     PERFORM mesflow._announce();
   END IF;

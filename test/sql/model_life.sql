@@ -10,7 +10,7 @@ $$;
 CREATE VIEW test.bytes AS
   SELECT (SELECT count(*) FROM mesflow._contents c
            WHERE NOT EXISTS (SELECT FROM mesflow._models m WHERE m.content = c.id) AND NOT EXISTS (SELECT FROM mesflow._uploads u WHERE u.content = c.id)) AS nobodys,
-         (SELECT count(*) FROM mesflow._contents_left) AS left,
+         (SELECT count(*) FROM mesflow._contents_left) AS notes,
          (SELECT count(*) FROM mesflow._models m WHERE m.content IS NOT NULL
             AND m.size_bytes <> (SELECT sum(octet_length(c.bytes)) FROM mesflow._chunks c WHERE c.content = m.content)) AS incomplete;
 
@@ -170,6 +170,9 @@ SELECT * FROM test.error(format('SELECT mesflow.delete_model(%L, %L)', :'needed'
 SELECT mesflow.model_content(:'needed'), place FROM test.jobs WHERE label = 'needed.stl';
 UPDATE mesflow._models SET used_at = used_at - interval '91 days' WHERE id = :'needed';
 SELECT mesflow._drop_models() AS kept;
+SELECT clock_timestamp() - used_at > interval '90 days' AS not_judged_on_the_first_day FROM mesflow._models WHERE id = :'needed';
+UPDATE mesflow._identity SET recorded_at = recorded_at - interval '2 days';
+SELECT mesflow._drop_models() AS kept;
 SELECT clock_timestamp() - used_at BETWEEN interval '80 days 23 hours' AND interval '82 days' AS again_in_nine_days FROM mesflow._models WHERE id = :'needed';
 DO $$ BEGIN
   EXECUTE format('CREATE OR REPLACE FUNCTION mesflow._model_needed(model uuid) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', (SELECT prosrc FROM test.needed));
@@ -218,6 +221,17 @@ SELECT mesflow._drop_contents() AS bytes, mesflow._drop_contents() AS nothing;
 SELECT sha256(mesflow.model_content(:'large')) = sha256(decode(repeat('00010203', 2500000), 'hex')) AS large;
 SELECT * FROM test.bytes;
 SELECT * FROM mesflow.verify_jobs();
+-- A copy removes nothing; arming it finds what it left.
+INSERT INTO mesflow._contents (size_bytes) VALUES (1) RETURNING id AS content \gset
+INSERT INTO mesflow._contents_left (content) VALUES (:content);
+UPDATE mesflow._identity SET system_identifier = system_identifier + 1;
+SELECT mesflow._sweep_jobs();
+SELECT notes, nobodys FROM test.bytes;
+DELETE FROM mesflow._contents_left;
+SELECT mesflow.arm('a test');
+SELECT mesflow._sweep_jobs();
+SELECT * FROM test.bytes;
+UPDATE mesflow._identity SET recorded_at = recorded_at - interval '2 days';
 -- What a retention can be.
 ALTER SYSTEM SET mesflow.model_retention = '1h';
 ALTER SYSTEM SET mesflow.model_retention = '-1';

@@ -48,12 +48,12 @@ my @compared = (
 	'SELECT * FROM mesflow.partners ORDER BY 1', 'SELECT * FROM mesflow.materials ORDER BY 1',
 	'SELECT * FROM mesflow.processes ORDER BY 1', 'SELECT * FROM mesflow.price_lists ORDER BY 1',
 	'SELECT * FROM mesflow.rates ORDER BY 1, 2, 3, 4',
-	'SELECT id, partner, filename, size_bytes, sha256, state, error_code, uploaded_at, deleted_at, deleted_by, deletion_reason FROM mesflow.models ORDER BY 1',
+	'SELECT id, partner, filename, size_bytes, sha256, error_code, uploaded_at, deleted_at, deleted_by, deletion_reason FROM mesflow.models ORDER BY 1',
 	'SELECT * FROM mesflow.measurements ORDER BY 1', 'SELECT * FROM mesflow.quotes ORDER BY 1',
 	'SELECT id, state, attempt, error_code FROM mesflow.price_jobs WHERE state IN (\'done\', \'failed\') ORDER BY 1',
 	'SELECT content, at, sha256(bytes) FROM mesflow._chunks ORDER BY 1, 2',
-	'SELECT * FROM mesflow._uploads ORDER BY 1', 'SELECT * FROM mesflow._contents_left',
-	'SELECT id, used_at FROM mesflow._models ORDER BY 1');
+	'SELECT * FROM mesflow._uploads ORDER BY 1',
+	'SELECT id, size_bytes, sha256 FROM mesflow._contents ORDER BY 1', 'SELECT id, used_at FROM mesflow._models ORDER BY 1');
 my @before = map { $node->sql($_) } @compared;
 
 my $dump = $node->basedir . '/dump.sql';
@@ -87,12 +87,12 @@ is($other->sql('SELECT max(attempt) FROM mesflow.price_jobs'), 1, 'at the first 
 is($other->sql("SELECT state FROM mesflow.quotes WHERE id = '$pending'"), 'priced', 'the pending quote is priced');
 $other->sound('after a restore');
 
-$other->await('SELECT NOT EXISTS (SELECT FROM mesflow._contents_left)', 'bytes that were left are looked at');
-is($other->sql("SELECT count(*) FROM mesflow._contents WHERE id = $left"), 0, 'and removed');
+$other->await("SELECT NOT EXISTS (SELECT FROM mesflow._contents WHERE id = $left)", 'bytes that were left are removed');
 is($other->sqlstate("SELECT mesflow.model_content('$deleted')"), 'MF423', 'a deleted model is one here, too');
 is($other->upload_bytes(MesflowNode::cube(20), 'deleted.stl'), $deleted, 'the same upload brings it back');
 is($other->sql("SELECT length(mesflow.model_content('$deleted'))"), 684, 'with its bytes');
-$other->sql("INSERT INTO mesflow._contents_left (content) VALUES ($left)");
+
+is($other->sql('SELECT mesflow._drop_models()'), 0, 'retention deletes nothing for a day');
 
 # Numbers go on where they were.
 my $last = $other->sql('SELECT max(id) FROM mesflow.price_jobs');

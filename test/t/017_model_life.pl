@@ -103,6 +103,7 @@ is($node->sql("SELECT unit, unit_from, round(volume_mm3::numeric) FROM mesflow.m
 is($node->sqlstate("ALTER SYSTEM SET mesflow.model_retention = '23h'"), '22023', 'a retention is a day or longer');
 $node->set('mesflow.model_retention' => '0');
 $node->sql("UPDATE mesflow._models SET used_at = used_at - interval '3 days' WHERE id IN ('$two', '$three')");
+$node->sql("UPDATE mesflow._identity SET recorded_at = recorded_at - interval '2 days'");
 is($node->sql("SELECT mesflow._drop_models()"), 0, '0 keeps all bytes');
 my $priced = $node->sql("SELECT mesflow.request_quote('$three', 'pla', 'fdm')");
 $node->set('mesflow.model_retention' => '2d');
