@@ -26,7 +26,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" \
 # ---- the module ---------------------------------------------------------
 
 MODULE_big = mesflow
-MODULE_FOLDERS = src src/worker src/outbox src/order src/pricing \
+MODULE_FOLDERS = src src/worker src/outbox src/order src/price src/pricing \
 	src/delivery src/dashboard src/api src/frame
 MODULE_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(MODULE_FOLDERS))))
 OBJS = $(MODULE_SOURCES:%.c=build/module/%.o)

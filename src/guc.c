@@ -35,6 +35,7 @@ int			mf_guc_max_model_size;
 int			mf_guc_max_triangles;
 int			mf_guc_model_retention;
 char	   *mf_guc_node_name;
+int			mf_guc_pricing_function_timeout;
 int			mf_guc_pricing_memory;
 int			mf_guc_pricing_slots;
 int			mf_guc_pricing_timeout;
@@ -156,6 +157,16 @@ mf_guc_define(void)
 							   PGC_SIGHUP,
 							   0,
 							   check_node_name, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.pricing_function_timeout",
+							"Sets the processor time that a company's own pricing function may take.",
+							"Five times as much wall time; then its quote fails.",
+							&mf_guc_pricing_function_timeout,
+							1000,
+							10, MAX_TIMEOUT_S * 1000,
+							PGC_SIGHUP,
+							GUC_UNIT_MS,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mesflow.pricing_memory",
 							"Sets how much memory the measuring of one model may take.",

@@ -45,6 +45,9 @@ startup(void)
 			pg_atomic_init_u32(&mf_shared->doorbells[kind].rung, 0);
 			pg_atomic_init_u32(&mf_shared->doorbells[kind].owner, 0);
 		}
+		pg_atomic_init_u32(&mf_shared->stubborn_next, 0);
+		for (int i = 0; i < MF_STUBBORN_MAX; i++)
+			pg_atomic_init_u64(&mf_shared->stubborn[i], 0);
 		pg_atomic_init_u64(&mf_shared->announcements, 0);
 		ConditionVariableInit(&mf_shared->announced);
 	}

@@ -74,6 +74,13 @@ typedef enum MfSandboxState
 	MF_SANDBOX_STATE_MISSING
 } MfSandboxState;
 
+/*
+ * Pricing functions that caught their cancellation until a process had to end:
+ * (OID << 32) + xmin of its row, so that one that was replaced has another
+ * chance.
+ */
+#define MF_STUBBORN_MAX		16
+
 typedef struct MfShared
 {
 	LWLock	   *lock;			/* of everything but the atomics */
@@ -83,6 +90,9 @@ typedef struct MfShared
 	char		program_version[32];	/* empty: not known yet */
 
 	MfDoorbell	doorbells[MF_WORKER_KINDS];
+	pg_atomic_uint32 stubborn_next;
+	pg_atomic_uint64 stubborn[MF_STUBBORN_MAX];
+
 	pg_atomic_uint64 announcements;
 	ConditionVariable announced;
 } MfShared;

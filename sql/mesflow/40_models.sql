@@ -198,6 +198,23 @@ END
 $$;
 COMMENT ON FUNCTION _check_upload(text, text, bigint) IS 'MF400 for a file name, unit or size that cannot be.';
 
+CREATE FUNCTION _measure_again(model uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  job bigint;
+BEGIN
+  UPDATE mesflow._models m SET measure_cancelled = false, job = nextval('mesflow._job_ids')
+   WHERE m.id = $1 AND m.measure_cancelled AND m.content IS NOT NULL RETURNING m.job INTO job;
+  IF FOUND THEN
+    PERFORM mesflow._queue_job(job, 'measure', $1, NULL);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION _measure_again(uuid) IS 'Queues the measurement of a model anew where somebody cancelled it.';
+
 -- An upload holds the row of what it found (FOR KEY SHARE) until it commits: others may use it too, only deleting waits.
 CREATE FUNCTION _known_model(partner text, sha256 bytea, unit text) RETURNS uuid
 LANGUAGE plpgsql
@@ -206,15 +223,10 @@ AS $$
 #variable_conflict use_column
 DECLARE
   m mesflow._models;
-  job bigint;
 BEGIN
   SELECT * INTO m FROM mesflow._models WHERE partner = $1 AND sha256 = $2 AND unit = $3 AND content IS NOT NULL FOR KEY SHARE;
   IF m.measure_cancelled THEN           -- wanted again
-    UPDATE mesflow._models SET measure_cancelled = false, job = nextval('mesflow._job_ids')
-     WHERE id = m.id AND measure_cancelled RETURNING job INTO job;
-    IF FOUND THEN
-      PERFORM mesflow._queue_job(job, 'measure', m.id, NULL);
-    END IF;
+    PERFORM mesflow._measure_again(m.id);
   END IF;
   IF m.used_at < clock_timestamp() - interval '1 hour' THEN
     UPDATE mesflow._models SET used_at = clock_timestamp()
@@ -316,7 +328,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION upload_model(bytea, text, text, text, text) IS
-  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id; where its bytes had been deleted it has them again. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner).';
+  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id; where its bytes had been deleted it has them again. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner), MF429 (its jobs waiting).';
 
 CREATE FUNCTION begin_upload(filename text, size_bytes bigint, unit text DEFAULT NULL,
                              partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid

@@ -126,7 +126,19 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+  c mesflow.partners;
+  held bigint;
 BEGIN
+  SELECT p.* INTO c FROM mesflow._models m JOIN mesflow.partners p ON p.code = m.partner WHERE m.id = $3;
+  IF c.max_queued IS NOT NULL THEN
+    SELECT count(*) INTO held FROM (SELECT FROM mesflow._jobs_waiting w WHERE w.partner = c.code
+                                    UNION ALL SELECT FROM mesflow._jobs_aside a WHERE a.partner = c.code LIMIT c.max_queued) w;
+    IF held >= c.max_queued THEN
+      PERFORM mesflow._raise('MF429', 'too many jobs are waiting', format('Partner "%s" may have %s waiting (partners.max_queued), and has them.', c.code, c.max_queued),
+                             'Wait until some are done, or ask for a higher cap.');
+    END IF;
+  END IF;
   INSERT INTO mesflow._jobs_waiting (id, kind, partner, model, quote, sha256, unit, size_bytes, memory_mb, cost_ms)
   SELECT $1, $2, m.partner, m.id, $4, m.sha256, m.unit, m.size_bytes, mesflow._memory_mb(m.size_bytes, false),
          2 + m.size_bytes / 1048576.0 * coalesce((SELECT avg(n.ms_per_mb) FROM mesflow._nodes n), 5)
@@ -134,7 +146,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _queue_job(bigint, text, uuid, uuid) IS
-  'Queues a job of this number and kind for a model (measure) or one of its quotes (price), whose row names the job.';
+  'Queues a job of this number and kind for a model (measure) or one of its quotes (price), whose row names the job. MF429 where its partner has as many waiting as it may.';
 
 -- Ending a job -------------------------------------------------------------------------------------------------------
 -- Each takes a job that the caller has just removed from where it was.
@@ -192,6 +204,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
   portion constant integer := 100;
+  until constant timestamptz := clock_timestamp() + interval '100 ms';     -- pricing functions take their time
   a mesflow._jobs_aside;
   j mesflow._jobs_waiting;
   released integer := 0;
@@ -199,7 +212,7 @@ BEGIN
   FOR a IN DELETE FROM mesflow._jobs_aside f WHERE f.leader = $1 RETURNING f.* LOOP
     j := mesflow._as_waiting(a);
     released := released + 1;
-    IF result.engine_version IS NOT NULL AND released <= portion THEN
+    IF result.engine_version IS NOT NULL AND released <= portion AND clock_timestamp() < until THEN
       PERFORM mesflow._settle_job(j, result, node, NULL);
     ELSE
       PERFORM mesflow._requeue(j, NULL);
@@ -209,7 +222,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _release_followers(bigint, _measurements, integer) IS
-  'Ends the jobs that waited for the same work, a hundred of them at once; the rest go back to the queue and are settled when claimed.';
+  'Ends the jobs that waited for the same work, a hundred of them at once, or for 100 ms; the rest go back to the queue and are settled when claimed.';
 
 -- The columns that all tables of jobs share.
 CREATE FUNCTION _as_waiting(j _jobs_aside) RETURNS _jobs_waiting

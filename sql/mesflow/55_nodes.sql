@@ -123,6 +123,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
   portion constant integer := 100;
+  until constant timestamptz := clock_timestamp() + interval '100 ms';     -- what is settled on the way is priced
   lonely constant integer := 2;         -- unclean ends after which a job runs alone
   n mesflow._nodes := mesflow._node($1, $2);
   j mesflow._jobs_waiting;
@@ -153,7 +154,7 @@ BEGIN
   END IF;
   SELECT f.vt, f.id INTO reached_vt, reached_id FROM mesflow._claim_from() f;
 
-  WHILE handed < $3 AND steps < portion + $3 LOOP
+  WHILE handed < $3 AND steps < portion + $3 AND clock_timestamp() < until LOOP
     steps := steps + 1;
     SELECT * INTO j FROM mesflow._jobs_waiting w
      WHERE (w.vt, w.id) > (reached_vt, reached_id) AND ($4 IS NULL OR w.memory_mb <= $4)
@@ -216,7 +217,7 @@ BEGIN
     RETURN NEXT;
     EXIT WHEN j.lives >= lonely;
   END LOOP;
-  PERFORM mesflow._claim_reached(reached_vt, reached_id, met_end, steps >= portion + $3);
+  PERFORM mesflow._claim_reached(reached_vt, reached_id, met_end, steps >= portion + $3 OR NOT met_end AND handed < $3 AND clock_timestamp() >= until);
 END
 $$;
 COMMENT ON FUNCTION claim_jobs(integer, bytea, integer, integer) IS
@@ -417,6 +418,7 @@ BEGIN
     PERFORM mesflow._drop_models();
     PERFORM mesflow._drop_contents();
   END IF;
+  PERFORM mesflow._drop_preflights();
   IF moved > 0 THEN
     PERFORM mesflow._announce();
   END IF;

@@ -26,10 +26,21 @@ CREATE TABLE _quotes (
   job bigint,
   correlation_id uuid NOT NULL,
   traceparent text,
+  material_version integer,
+  process_version integer,
+  partner_version integer,
+  engine_version integer,
+  by_hand boolean NOT NULL DEFAULT false,
+  decided_by text,
+  decided_at timestamptz,
+  note text,
+  pricing_mark bigint,
+  preflight boolean NOT NULL DEFAULT false,
   CHECK (CASE state WHEN 'priced' THEN total = net + tax ELSE state IN ('pending', 'review', 'failed', 'cancelled') END IS TRUE)
 );
 CREATE INDEX ON _quotes (model);
-COMMENT ON TABLE _quotes IS 'Prices promised, and what became of the requests for them; expiry is judged by the clock when read.';
+COMMENT ON TABLE _quotes IS
+  'Prices promised, and what became of the requests for them; expiry is judged by the clock when read. by_hand: a person set the price; preflight: nobody has asked for it yet. The versions are those of the rows, the engine and the pricing function that it was made from.';
 
 -- A foreign key would ask for the model again with every quote, which costs as much as the rest of the insert; quotes are
 -- made from models just read, so it is enough that a model with quotes stays.
@@ -56,6 +67,7 @@ DECLARE
   q mesflow._quotes;
   a mesflow.materials;
   p mesflow.processes;
+  c mesflow.partners;
   price mesflow._price;
 BEGIN
   SELECT * INTO q FROM mesflow._quotes WHERE id = $1 AND state = 'pending' FOR UPDATE;
@@ -64,14 +76,14 @@ BEGIN
   END IF;
   SELECT * INTO a FROM mesflow.materials WHERE code = q.material;
   SELECT * INTO p FROM mesflow.processes WHERE code = q.process;
+  SELECT * INTO c FROM mesflow.partners WHERE code = q.partner;
   IF a.code IS NULL OR p.code IS NULL THEN
     price.state := 'failed';
     price.error_code := 'inactive';
     price.error := 'The material or process is no longer offered.';
   ELSE
     BEGIN
-      price := mesflow._price_of(result, a, p, q.quantity, q.options,
-                                 (SELECT c.price_list FROM mesflow.partners c WHERE c.code = q.partner));
+      price := mesflow._price_of(result, a, p, c, q.quantity, q.options);
     EXCEPTION WHEN OTHERS OR assert_failure THEN       -- OTHERS leaves out ASSERT
       price.state := 'failed';
       price.error_code := 'pricing_failed';
@@ -80,7 +92,8 @@ BEGIN
   END IF;
   UPDATE mesflow._quotes SET state = price.state, unit_price = price.unit_price, net = price.net, tax = price.tax, total = price.total,
          currency = price.currency, breakdown = price.breakdown, price_list = price.price_list, lead_days = price.lead_days,
-         priced_at = clock_timestamp(), expires_at = price.expires_at, error_code = price.error_code, error = price.error
+         priced_at = clock_timestamp(), expires_at = price.expires_at, error_code = price.error_code, error = price.error,
+         material_version = a.version, process_version = p.version, partner_version = c.version, engine_version = result.engine_version
    WHERE id = $1;
 END
 $$;
@@ -99,22 +112,27 @@ DECLARE
   quote uuid := mesflow._uuid7();
   asked_at constant timestamptz := clock_timestamp();
   job bigint;
+  correlation uuid;
+  prepared uuid;
 BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
-  SELECT m, a, p, r.result, c.price_list INTO named
-    FROM mesflow._models m
-   CROSS JOIN mesflow.materials a
-   CROSS JOIN mesflow.processes p
-   CROSS JOIN mesflow.partners c
-    LEFT JOIN LATERAL (SELECT r AS result FROM mesflow._measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
-                        ORDER BY r.engine_version DESC LIMIT 1) r ON true
-   WHERE m.id = $1 AND m.partner = $6 AND a.code = $2 AND p.code = $3 AND c.code = $6 AND c.active AND $4 BETWEEN 1 AND 1000000;
-  IF NOT FOUND THEN                     -- one of these says why
+  LOOP
+    SELECT m, a, p, c, r.result INTO named
+      FROM mesflow._models m
+     CROSS JOIN mesflow.materials a
+     CROSS JOIN mesflow.processes p
+     CROSS JOIN mesflow.partners c
+      LEFT JOIN LATERAL (SELECT r AS result FROM mesflow._measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
+                          ORDER BY r.engine_version DESC LIMIT 1) r ON true
+     WHERE m.id = $1 AND m.partner = $6 AND a.code = $2 AND p.code = $3 AND c.code = $6 AND c.active AND $4 BETWEEN 1 AND 1000000;
+    EXIT WHEN FOUND;
+    -- One of these says why; where none does, what was missing came this moment.
     PERFORM mesflow._check_quantity($4), mesflow._partner($6), mesflow._model($1, $6), mesflow._material($2), mesflow._process($3);
-  END IF;
+  END LOOP;
   all_options := mesflow._full_options(named.p, $5);
+  correlation := CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END;
   IF (named.result).engine_version IS NULL THEN
     PERFORM FROM mesflow._models m WHERE m.id = $1 AND m.content IS NOT NULL FOR KEY SHARE;     -- delete_model waits, and sees the job
     IF FOUND THEN
@@ -126,14 +144,19 @@ BEGIN
       price.error := 'The file was deleted before it was measured.';
     END IF;
   ELSE
-    price := mesflow._price_of(named.result, named.a, named.p, $4, all_options, named.price_list);
+    prepared := mesflow._take_preflight($1, named.a, named.p, named.c, $4, all_options, (named.result).engine_version, correlation, $7);
+    IF prepared IS NOT NULL THEN
+      RETURN prepared;
+    END IF;
+    price := mesflow._price_of(named.result, named.a, named.p, named.c, $4, all_options);
   END IF;
   INSERT INTO mesflow._quotes (id, partner, model, material, process, quantity, options, state, unit_price, net, tax, total, currency,
-                               breakdown, price_list, lead_days, created_at, priced_at, expires_at, error_code, error, job, correlation_id, traceparent)
+                               breakdown, price_list, lead_days, created_at, priced_at, expires_at, error_code, error, job, correlation_id, traceparent,
+                               material_version, process_version, partner_version, engine_version)
   VALUES (quote, $6, $1, $2, $3, $4, all_options, price.state, price.unit_price, price.net, price.tax, price.total, price.currency,
-          price.breakdown, price.price_list, (named.p).lead_days, asked_at, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
+          price.breakdown, price.price_list, coalesce(price.lead_days, (named.p).lead_days), asked_at, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
           price.expires_at, price.error_code, price.error, job,
-          CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END, $7);
+          correlation, $7, (named.a).version, (named.p).version, (named.c).version, (named.result).engine_version);
   IF price.state = 'pending' THEN
     PERFORM mesflow._queue_job(job, 'price', $1, quote);
   END IF;
@@ -141,7 +164,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION request_quote(uuid, text, text, integer, jsonb, text, text) IS
-  'Promises a price. A measured model is priced at once, in this transaction; otherwise the quote is pending and priced in the background. A model that cannot be made so gives a quote that failed or is in review, never an error. Errors: MF400 (quantity, options), MF404 (model, material, process, partner), MF423 (partner).';
+  'Promises a price. A measured model is priced at once, in this transaction, or has been by preflight_quotes; otherwise the quote is pending and priced in the background. A model that cannot be made so gives a quote that failed or is in review, never an error. Errors: MF400 (quantity, options), MF404 (model, material, process, partner), MF423 (partner), MF429 (its jobs waiting).';
 
 CREATE FUNCTION cancel_quote(quote uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -161,7 +184,7 @@ BEGIN
   IF q.state = 'pending' AND mesflow.cancel_job(q.job) THEN
     RETURN true;
   END IF;                               -- it may have been priced this moment
-  UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review');
+  UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review') AND (expires_at < clock_timestamp()) IS NOT TRUE;
   RETURN FOUND;
 END
 $$;

@@ -31,42 +31,12 @@ COMMENT ON COLUMN models.deleted_at IS 'when its bytes were deleted; what was me
 COMMENT ON COLUMN models.deleted_by IS 'who deleted them: the actor named, else the login; mesflow for mesflow.model_retention';
 COMMENT ON COLUMN models.deletion_reason IS 'why; retention for mesflow.model_retention';
 
-CREATE VIEW measurements AS
-  SELECT m.id AS model, r.triangles, r.vertices, r.volume_mm3, r.area_mm2, r.bbox_min, r.bbox_max, r.bodies, r.cavities, r.watertight,
-         r.consistent_winding, r.euler_number, r.defects, r.repairs, r.min_wall_mm, r.overhang_area_mm2, r.support_volume_mm3,
-         r.convex_hull_volume_mm3, r.centroid, r.measured_in_ms, r.engine_version
-    FROM _models m
-   CROSS JOIN LATERAL (SELECT * FROM _measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
-                        ORDER BY r.engine_version DESC LIMIT 1) r
-   WHERE r.error_code IS NULL;
-COMMENT ON VIEW measurements IS 'The geometric facts of measured models; lengths in mm, NULL where a fact is not known.';
-COMMENT ON COLUMN measurements.model IS 'the model';
-COMMENT ON COLUMN measurements.triangles IS 'triangles in the file, degenerate ones included';
-COMMENT ON COLUMN measurements.vertices IS 'different corners, compared exactly';
-COMMENT ON COLUMN measurements.volume_mm3 IS 'volume in mm3, after repair; NULL where the surface is open';
-COMMENT ON COLUMN measurements.area_mm2 IS 'surface in mm2';
-COMMENT ON COLUMN measurements.bbox_min IS 'lowest corner of the bounding box, mm, the file''s own axes';
-COMMENT ON COLUMN measurements.bbox_max IS 'highest corner of the bounding box, mm';
-COMMENT ON COLUMN measurements.bodies IS 'shells joined by edges, cavities not counted';
-COMMENT ON COLUMN measurements.cavities IS 'shells that face inward inside a body';
-COMMENT ON COLUMN measurements.watertight IS 'does every edge join exactly two triangles?';
-COMMENT ON COLUMN measurements.consistent_winding IS 'do neighbours face the same way?';
-COMMENT ON COLUMN measurements.euler_number IS 'vertices - edges + triangles of the welded surface';
-COMMENT ON COLUMN measurements.defects IS 'array of {code, severity, count, at, repaired, message}';
-COMMENT ON COLUMN measurements.repairs IS 'array of {code, count}: what the numbers take as repaired';
-COMMENT ON COLUMN measurements.min_wall_mm IS 'thinnest wall, mm; NULL: not measured';
-COMMENT ON COLUMN measurements.overhang_area_mm2 IS 'area that overhangs by more than 45 degrees, mm2; NULL: not measured';
-COMMENT ON COLUMN measurements.support_volume_mm3 IS 'volume of support columns, mm3; NULL: not measured';
-COMMENT ON COLUMN measurements.convex_hull_volume_mm3 IS 'volume of the convex hull, mm3; NULL: not measured';
-COMMENT ON COLUMN measurements.centroid IS 'centre of mass, mm; NULL where there is no volume';
-COMMENT ON COLUMN measurements.measured_in_ms IS 'time the engine took';
-COMMENT ON COLUMN measurements.engine_version IS 'version of the geometry engine';
-
 CREATE VIEW quotes AS
   SELECT q.id, q.partner, q.model, q.material, q.process, q.quantity, q.options,
          CASE WHEN q.state IN ('priced', 'review') AND q.expires_at < clock_timestamp() THEN 'expired' ELSE q.state END AS state,
          q.unit_price, q.net, q.tax, q.total, q.currency, q.breakdown, q.price_list, q.lead_days, q.created_at, q.priced_at,
-         q.expires_at, q.supersedes, q.error_code, q.error
+         q.expires_at, q.supersedes, q.error_code, q.error, q.by_hand, q.note, q.decided_by, q.decided_at,
+         q.preflight
     FROM _quotes q;
 COMMENT ON VIEW quotes IS 'Prices promised, and requests for them.';
 COMMENT ON COLUMN quotes.id IS 'the quote';
@@ -91,6 +61,11 @@ COMMENT ON COLUMN quotes.expires_at IS 'until when it can be ordered';
 COMMENT ON COLUMN quotes.supersedes IS 'the quote it replaces';
 COMMENT ON COLUMN quotes.error_code IS 'why there is no price, or why a person looks at it; stable text';
 COMMENT ON COLUMN quotes.error IS 'the same as a sentence';
+COMMENT ON COLUMN quotes.by_hand IS 'did a person set the price?';
+COMMENT ON COLUMN quotes.note IS 'what that person said, or why the quote was rejected';
+COMMENT ON COLUMN quotes.decided_by IS 'who priced or rejected it';
+COMMENT ON COLUMN quotes.decided_at IS 'and when';
+COMMENT ON COLUMN quotes.preflight IS 'made ahead by preflight_quotes, and not asked for yet: request_quote hands it out';
 
 CREATE VIEW nodes AS
   SELECT n.id AS node, n.name, n.kind, n.slots, (SELECT count(*) FROM _jobs_running r WHERE r.node = n.id)::integer AS running,
@@ -142,19 +117,21 @@ CREATE VIEW price_jobs AS
   SELECT d.id, d.kind, d.partner, d.model, d.quote, d.state, d.attempt, d.node, CASE WHEN d.state = 'done' THEN 100 END, NULL,
          NULL, d.started_at, d.finished_at, d.queued_at, d.error_code, d.error
     FROM _jobs_done d
-   WHERE d.finished_at > clock_timestamp() - current_setting('mesflow.jobs_retention')::interval;
+   WHERE d.finished_at > clock_timestamp() - current_setting('mesflow.jobs_retention')::interval
+  UNION ALL
+  SELECT * FROM _batch_jobs;
 COMMENT ON VIEW price_jobs IS 'Background work: waiting, running, and what ended within mesflow.jobs_retention.';
 COMMENT ON COLUMN price_jobs.id IS 'number of the job';
-COMMENT ON COLUMN price_jobs.kind IS 'measure (after an upload) or price (a quote that waits for the measurement)';
+COMMENT ON COLUMN price_jobs.kind IS 'measure (after an upload), price (a quote that waits for the measurement), preflight or reprice (many quotes at once)';
 COMMENT ON COLUMN price_jobs.partner IS 'for whom';
-COMMENT ON COLUMN price_jobs.model IS 'the model';
+COMMENT ON COLUMN price_jobs.model IS 'the model; NULL for kind reprice';
 COMMENT ON COLUMN price_jobs.quote IS 'the quote, for kind price';
-COMMENT ON COLUMN price_jobs.state IS 'scheduled (will be tried again), queued, running, done, failed or cancelled';
+COMMENT ON COLUMN price_jobs.state IS 'scheduled (will be tried again, or waits for a measurement), queued, running, done, failed or cancelled';
 COMMENT ON COLUMN price_jobs.attempt IS 'tries so far that count';
 COMMENT ON COLUMN price_jobs.node IS 'who does it, or did it';
 COMMENT ON COLUMN price_jobs.percent IS 'how far it is';
-COMMENT ON COLUMN price_jobs.stage IS 'what the engine is doing';
-COMMENT ON COLUMN price_jobs.queue_position IS '1 is next; 1001 stands for anything beyond 1,000';
+COMMENT ON COLUMN price_jobs.stage IS 'what the engine is doing; for many quotes, how many are done';
+COMMENT ON COLUMN price_jobs.queue_position IS '1 is next; 1001 stands for anything beyond 1,000; preflight and reprice have a queue of their own';
 COMMENT ON COLUMN price_jobs.starts_at IS 'expected, then real';
 COMMENT ON COLUMN price_jobs.finishes_at IS 'expected, then real';
 COMMENT ON COLUMN price_jobs.queued_at IS 'when it was queued';

@@ -125,7 +125,9 @@ BEGIN
         IF EXISTS (SELECT FROM mesflow._jobs_waiting m WHERE m.id = $1) OR EXISTS (SELECT FROM mesflow._jobs_aside m WHERE m.id = $1)
         OR EXISTS (SELECT FROM mesflow._jobs_running m WHERE m.id = $1) THEN
           RETURN mesflow.cancel_job($1);        -- it moved while we looked
-        ELSIF NOT EXISTS (SELECT FROM mesflow._jobs_done d WHERE d.id = $1) THEN
+        ELSIF mesflow._cancel_batch($1) THEN
+          RETURN true;
+        ELSIF NOT EXISTS (SELECT FROM mesflow._jobs_done d WHERE d.id = $1) AND NOT EXISTS (SELECT FROM mesflow._batches_done d WHERE d.id = $1) THEN
           PERFORM mesflow._no_such_job($1);
         END IF;
         RETURN false;
@@ -145,7 +147,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION cancel_job(bigint) IS
-  'Stops a job, running or not, and cancels its pending quote; other jobs that waited for the same work go on. False where it had ended already. MF404: no such job.';
+  'Stops a job, running or not, and cancels its pending quote; other jobs that waited for the same work go on. What preflight and reprice jobs have made stays. False where it had ended already. MF404: no such job.';
 
 CREATE FUNCTION retry_job(job bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -166,9 +168,14 @@ BEGIN
     PERFORM mesflow._raise('MF423', 'the bytes of this model were deleted', format('Job %s would read model %s, whose bytes were deleted.', $1, m.id),
                            'Upload the same file again.');
   END IF;
+  IF EXISTS (SELECT FROM mesflow._jobs_done e JOIN mesflow._quotes q ON q.id = e.quote WHERE e.id = $1 AND e.state IN ('failed', 'cancelled') AND q.decided_at IS NOT NULL) THEN
+    PERFORM mesflow._raise('MF423', 'a person has decided about the quote', format('Job %s would price a quote that was priced or rejected by hand.', $1), 'Ask for a new quote with request_quote.');
+  END IF;
   DELETE FROM mesflow._jobs_done e WHERE e.id = $1 AND e.state IN ('failed', 'cancelled') RETURNING e.* INTO d;
   IF NOT FOUND THEN
-    IF NOT EXISTS (SELECT FROM mesflow.price_jobs j WHERE j.id = $1) THEN
+    IF mesflow._retry_batch($1) THEN
+      RETURN true;
+    ELSIF NOT EXISTS (SELECT FROM mesflow.price_jobs j WHERE j.id = $1) THEN
       PERFORM mesflow._no_such_job($1);
     END IF;
     RETURN false;
@@ -186,7 +193,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION retry_job(bigint) IS
-  'Queues a job that failed or was cancelled once more, all its tries before it; its quote is pending again, and an error recorded for the file is forgotten. False where it has not ended so. MF404: no such job. MF423: the model''s bytes were deleted.';
+  'Queues a job that failed or was cancelled once more, all its tries before it; its quote is pending again, and an error recorded for the file is forgotten. A preflight or reprice job goes on where it stopped. False where it has not ended so. MF404: no such job. MF423: the model''s bytes were deleted, or a person has decided about the quote.';
 
 CREATE FUNCTION verify_jobs() RETURNS TABLE (problem text, detail text)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -236,5 +243,7 @@ AS $$
     FROM (SELECT w.id, w.model FROM mesflow._jobs_waiting w UNION ALL SELECT a.id, a.model FROM mesflow._jobs_aside a
           UNION ALL SELECT r.id, r.model FROM mesflow._jobs_running r) j
    WHERE NOT EXISTS (SELECT FROM mesflow._models m WHERE m.id = j.model)
+  UNION ALL
+  SELECT b.problem, b.detail FROM mesflow._verify_batches() b
 $$;
 COMMENT ON FUNCTION verify_jobs() IS 'Checks that every job is in exactly one place and that nothing waits for work that nobody will do. No rows: sound.';

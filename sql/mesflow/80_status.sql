@@ -170,12 +170,12 @@ BEGIN
   RETURN NEXT;
 
   check_name := 'catalog';
-  IF (mesflow._price_list(NULL)).code IS NULL THEN
+  IF (mesflow._price_list(NULL, NULL)).code IS NULL THEN
     status := 'warning';
     detail := 'There is no active price list: quotes fail with no_rate.';
     hint := 'Activate one in mesflow.price_lists, or try mesflow.load_example_catalog().';
   ELSE
-    status := 'ok'; detail := format('Price list "%s" is active.', (mesflow._price_list(NULL)).code); hint := NULL;
+    status := 'ok'; detail := format('Price list "%s" is active.', (mesflow._price_list(NULL, NULL)).code); hint := NULL;
   END IF;
   RETURN NEXT;
 END

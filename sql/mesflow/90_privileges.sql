@@ -10,15 +10,20 @@ GRANT USAGE ON SCHEMA mesflow TO mesflow_app, mesflow_operator, mesflow_manager,
 GRANT EXECUTE ON FUNCTION
     upload_model(bytea, text, text, text, text), begin_upload(text, bigint, text, text, text), append_upload(uuid, bigint, bytea),
     finish_upload(uuid, bytea), await_model(uuid, interval), estimate(uuid, text, text, integer, jsonb, text, text),
-    request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid), delete_model(uuid, text, text)
+    request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid), delete_model(uuid, text, text),
+    preflight_quotes(uuid, text[], text[], integer[], float8[], text)
   TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION model_content(uuid, bigint, integer) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _ahead(float8, bigint)     -- which price_jobs calls as its reader
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 
-GRANT SELECT ON partners, price_lists, rates TO mesflow_manager;
-GRANT EXECUTE ON FUNCTION cancel_job(bigint), retry_job(bigint) TO mesflow_manager, mesflow_admin;
+GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
+GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
+    revise_price_list(jsonb, text, text, timestamptz, text)
+  TO mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION create_partner(text, text, text, jsonb) TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION cancel_job(bigint), retry_job(bigint), reprice_quotes(text, boolean) TO mesflow_manager, mesflow_admin;
 
 GRANT EXECUTE ON FUNCTION
     node_register(text, integer, text, integer), claim_jobs(integer, bytea, integer, integer),
@@ -30,8 +35,12 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION health(), mesflow.version(), verify_jobs(), _worker_status() TO mesflow_monitor, mesflow_admin;
 GRANT SELECT ON worker_status, nodes, price_jobs TO mesflow_monitor, mesflow_admin;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON partners, materials, processes, price_lists, rates TO mesflow_admin;
-GRANT EXECUTE ON FUNCTION _default_options(jsonb) TO mesflow_admin;     -- which writing processes calls
+GRANT SELECT, INSERT, UPDATE, DELETE ON partners, systems, materials, processes, price_lists, rates, quantity_breaks,
+    limits, expectations, operators, stations, shifts TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION _default_options(jsonb), _is_code(text), _currency_digits(text), _may_restore() TO mesflow_admin;     -- which writing the catalog calls
+GRANT EXECUTE ON FUNCTION price_line(text, text, numeric, text, jsonb, text, text),        -- for pricing functions of their own
+    price_additive(measurements, materials, processes, integer, jsonb, jsonb), price_casting(measurements, materials, processes, integer, jsonb, jsonb)
+  TO mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION load_example_catalog(), arm(text) TO mesflow_admin;
 
 -- What pg_dump takes along. The nodes belong to a server, not to its data; notes of contents to remove are made anew by
@@ -41,13 +50,16 @@ DECLARE
   part record;
 BEGIN
   FOR part IN SELECT * FROM (VALUES
-      ('_identity', ''), ('partners', 'WHERE code <> ''shop'''), ('materials', ''), ('price_lists', ''), ('processes', ''), ('rates', ''),
+      ('_identity', ''), ('partners', 'WHERE code <> ''shop'' OR version > 1'), ('systems', 'WHERE code NOT IN (''shop'', ''crm'', ''mes'')'), ('materials', ''),
+      ('price_lists', ''), ('processes', ''), ('rates', ''), ('quantity_breaks', ''), ('limits', ''), ('expectations', ''), ('operators', ''),
+      ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
-      ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
+      ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;
   FOR slot IN 0..31 LOOP
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._jobs_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
+    PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._batches_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
   END LOOP;
 END
 $$;

@@ -17,16 +17,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#define MAX_ARGUMENTS	6
 #define MAX_SECRET		64
-
-typedef struct MfStatement
-{
-	const char *sql;
-	int			arguments;
-	Oid			types[MAX_ARGUMENTS];
-	SPIPlanPtr	plan;
-} MfStatement;
 
 static MfStatement is_copy_statement = {
 	.sql = "SELECT mesflow._is_copy()",
@@ -103,9 +94,12 @@ static union
 
 static bool node_is_unknown = false;
 
-/* Runs a statement inside work(); leaves its rows in SPI_tuptable. */
-static void
-run(MfStatement *statement, Datum *values, int expected_rows)
+/*
+ * Runs a statement inside work(); leaves its rows in SPI_tuptable, as many as
+ * expected, or any number where that is negative.
+ */
+void
+mf_call_run(MfStatement *statement, Datum *values, int expected_rows)
 {
 	int			code;
 
@@ -204,7 +198,7 @@ mf_call_node_is_unknown(void)
 static void
 is_copy_work(void *arg)
 {
-	run(&is_copy_statement, NULL, 1);
+	mf_call_run(&is_copy_statement, NULL, 1);
 	*(bool *) arg = field_bool(0, 1);
 }
 
@@ -235,7 +229,7 @@ register_work(void *arg)
 	values[0] = CStringGetTextDatum(registration->name);
 	values[1] = Int32GetDatum(registration->slots);
 	values[2] = CStringGetTextDatum(MF_VERSION);
-	run(&register_statement, values, 1);
+	mf_call_run(&register_statement, values, 1);
 
 	node = DatumGetInt32(field(0, 1, &isnull));
 	fresh = DatumGetByteaPP(field(0, 2, &isnull));
@@ -285,7 +279,7 @@ settings_work(void *arg)
 	set_node(values);
 	values[2] = CStringGetTextDatum(settings->name);
 	values[3] = Int32GetDatum(settings->slots);
-	run(&settings_statement, values, 1);
+	mf_call_run(&settings_statement, values, 1);
 }
 
 /* Changes the name and slots of our registration. */
@@ -332,7 +326,7 @@ claim_work(void *arg)
 
 	set_node(values);
 	values[2] = Int32GetDatum(claiming->limit);
-	run(&claim_statement, values, -1);
+	mf_call_run(&claim_statement, values, -1);
 	if (SPI_processed > (uint64) claiming->limit)
 		elog(ERROR, "claim_jobs returned more jobs than asked for");
 
@@ -376,7 +370,7 @@ mf_call_claim(int limit, MfClaim *claims, int *count)
 static void
 more_work(void *arg)
 {
-	run(&more_statement, NULL, 1);
+	mf_call_run(&more_statement, NULL, 1);
 	*(bool *) arg = field_bool(0, 1);
 }
 
@@ -413,7 +407,7 @@ content_work(void *arg)
 	values[3] = Int64GetDatum(reading->claim->token);
 	values[4] = Int64GetDatum((int64) reading->at);
 	values[5] = Int32GetDatum(reading->length);
-	run(&content_statement, values, 1);
+	mf_call_run(&content_statement, values, 1);
 
 	value = field(0, 1, &isnull);
 	if (isnull)
@@ -496,7 +490,7 @@ heartbeat_work(void *arg)
 		percents[i] = Int32GetDatum(group->jobs[i].percent);
 	values[4] = int32_array(percents, group->count);
 	values[5] = texts_of(group->jobs, group->count);
-	run(&heartbeat_statement, values, group->count);
+	mf_call_run(&heartbeat_statement, values, group->count);
 
 	/* The answer is in the order of the question; where not, look. */
 	for (uint64 row = 0; row < SPI_processed; row++)
@@ -535,7 +529,7 @@ complete_work(void *arg)
 	set_node(values);
 	set_jobs(values, group->jobs, group->count);
 	values[4] = texts_of(group->jobs, group->count);
-	run(&complete_statement, values, -1);
+	mf_call_run(&complete_statement, values, -1);
 }
 
 /*
@@ -574,7 +568,7 @@ fail_work(void *arg)
 	values[3] = Int64GetDatum(failing->claim->token);
 	values[4] = CStringGetTextDatum(failing->code);
 	values[5] = CStringGetTextDatum(failing->reason);
-	run(&fail_statement, values, 1);
+	mf_call_run(&fail_statement, values, 1);
 }
 
 /* Reports that a job could not be done. */
@@ -601,7 +595,7 @@ release_work(void *arg)
 	job.token = claim->token;
 	set_node(values);
 	set_jobs(values, &job, 1);
-	run(&release_statement, values, 1);
+	mf_call_run(&release_statement, values, 1);
 }
 
 /* Gives a job back uncharged. */
@@ -616,7 +610,7 @@ sweep_work(void *arg)
 {
 	bool		isnull;
 
-	run(&sweep_statement, NULL, 1);
+	mf_call_run(&sweep_statement, NULL, 1);
 	*(int *) arg = DatumGetInt32(field(0, 1, &isnull));
 }
 

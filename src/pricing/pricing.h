@@ -113,7 +113,14 @@ extern MfTry mf_record_heartbeat(void);
 /* feed.c: copying models into memory files. */
 extern void mf_feed_turn(int64 now);
 
+/* batch.c: preflight and reprice jobs. */
+extern void mf_batch_look(int64 now);
+extern void mf_batch_turn(int64 now);
+extern bool mf_batch_at_work(void);
+
 /* calls.c: the SQL that the worker calls. */
+#define MF_STATEMENT_ARGUMENTS	6
+
 typedef enum MfVerdict
 {
 	MF_VERDICT_OK,
@@ -138,6 +145,17 @@ typedef struct MfOutcome
 	MfVerdict	verdict;		/* heartbeat's answer */
 } MfOutcome;
 
+/* A statement, and its plan once it has one. */
+typedef struct MfStatement
+{
+	const char *sql;
+	int			arguments;
+	Oid			types[MF_STATEMENT_ARGUMENTS];
+	struct _SPI_plan *plan;
+} MfStatement;
+
+extern void mf_call_run(MfStatement *statement, Datum *values,
+						int expected_rows);
 extern bool mf_call_node_is_unknown(void);
 extern MfTry mf_call_is_copy(bool *copy);
 extern MfTry mf_call_register(const char *name, int slots, int64 *lease_ms,

@@ -3,7 +3,8 @@
  *		The pricing worker: what to do in which order, and when.
  *
  * A turn hears the programs, records outcomes, sends a heartbeat, sweeps,
- * claims, and copies a piece of a model, each only where it is due.  Nothing
+ * claims, copies a piece of a model, and does a portion of a batch, each only
+ * where it is due.  Nothing
  * in a turn waits; between turns there is no transaction and no snapshot.
  *
  * An orderly stop runs no transaction: SIGTERM ends the process at the next
@@ -273,8 +274,8 @@ show_state(void)
 	{
 		snprintf(current, sizeof(current), "%d of %d slots in use", held,
 				 mf_guc_pricing_slots);
-		mf_worker_set_state(held > 0 ? MF_STATE_BUSY : MF_STATE_IDLE,
-							current);
+		mf_worker_set_state(held > 0 || mf_batch_at_work() ?
+							MF_STATE_BUSY : MF_STATE_IDLE, current);
 	}
 }
 
@@ -309,6 +310,7 @@ turn(void)
 {
 	int64		now = mf_wait_now();
 	bool		woken = mf_worker_was_woken();
+	int			held;
 
 	turn_due = now + TICK_MS;
 	if (mf_worker_was_reloaded())
@@ -317,6 +319,7 @@ turn(void)
 	{
 		claim_wanted = true;
 		heartbeat_wanted = mf_jobs_held() > 0;
+		mf_batch_look(now);
 		if (fenced && fence_duty.failures == 0)
 			fence_duty.due = now;
 	}
@@ -339,7 +342,10 @@ turn(void)
 	if (registered)
 	{
 		tell_settings(now);
+		held = mf_jobs_held();
 		mf_record_outcomes(now);
+		if (mf_jobs_held() < held)
+			mf_batch_look(now);
 		send_heartbeat(now);
 	}
 
@@ -351,6 +357,9 @@ turn(void)
 		mf_feed_turn(now);
 		mf_jobs_dispatch(now);
 	}
+
+	/* After the jobs: they get their turn between two portions. */
+	mf_batch_turn(now);
 	if (registered && mf_call_node_is_unknown())
 	{
 		forget_registration();

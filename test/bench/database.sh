@@ -2,69 +2,12 @@
 # database.sh: what the database side must reach: quotes and jobs on a private
 #	server with synchronous commits, measured by pgbench.
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../../tools/lib.sh"
+bench=database
+. "$here/lib.sh"
 
-find_postgres
-work=$TOP/build/bench-database
-scratch=$(new_place)
-finish()
-{
-	"$TOP/tools/cluster" stop "$work" >/dev/null 2>&1 || true
-	rm -rf "$scratch"
-}
-trap finish EXIT
-
-lines=$("$TOP/tools/cluster" start "$work" auto)
-connection=$(sed -n "s/^psql '\(.*\)'$/\1/p" <<<"$lines")
-
-sql()
-{
-	psql -X -q -At -v ON_ERROR_STOP=1 -d "$connection" "$@"
-}
-
-# The middle of numbers on standard input.
-median()
-{
-	sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'
-}
-
-# row WHAT VALUE UNIT MUST
-row()
-{
-	printf '| %s | %s %s | %s |\n' "$@"
-}
-
-# latencies SCRIPT OPTIONS...: pgbench's times of each transaction, in ms.
-latencies()
-{
-	local script=$1
-
-	shift
-	rm -f "$scratch"/log.*
-	(cd "$scratch" && "$PG_BIN/pgbench" -n -f "$script" -l --log-prefix=log "$@" "$connection" >"$scratch/out" 2>&1) ||
-		die "pgbench failed: $(grep -v "^number" "$scratch/out" | head -n 8)"
-	cat "$scratch"/log.* | awk '{print $3 / 1000}'
-}
-
-# A model of 30,000 triangles, and variants that differ in the header's text,
-# which is enough to make them other models.
-gcc -O2 -o "$scratch/torus" "$here/geometry_torus.c" -lm
-"$scratch/torus" 100 150 ordered >"$scratch/base.stl"
-chmod 644 "$scratch/base.stl"
-sql <<SQL
-CREATE TABLE bench_base AS SELECT pg_read_binary_file('$scratch/base.stl') AS bytes;
-CREATE SEQUENCE bench_n;
-CREATE FUNCTION bench_variant() RETURNS bytea LANGUAGE sql VOLATILE AS
-  \$\$ SELECT overlay(bytes PLACING convert_to(lpad(nextval('bench_n')::text, 20, '.'), 'UTF8') FROM 1) FROM bench_base \$\$;
-SQL
+make_models
 triangles=$(sql -c "SELECT (octet_length(bytes) - 84) / 50 FROM bench_base")
-
-echo "## Database"
-echo
-echo "synchronous_commit on, fsync on; $(sql -c "SELECT setting || ' pricing slots' FROM pg_settings WHERE name = 'mesflow.pricing_slots'")."
-echo
-echo "| what | measured | must reach |"
-echo "|---|---|---|"
+heading Database
 
 # ---- upload to priced quote -------------------------------------------------
 # A model is named by its number, so that a fresh transaction can ask for its
@@ -125,6 +68,33 @@ SQL
 set_based 2>/dev/null
 value=$(for i in 1 2 3 4 5; do set_based 2>&1 | sed -n 's/.*NOTICE: *//p'; done | median)
 row "quotes a second, one set-based statement of 5,000" "$(printf %.0f "$value")" "" ">= 5,000"
+
+# ---- pre-flight quotes ----------------------------------------------------------
+# Two materials, a thousand quantities, five scales: what the worker's process
+# spends on them, and how long the job takes from its first portion to its last.
+sql -c "UPDATE mesflow.processes SET max_size_mm = NULL, review_above = NULL WHERE code = 'fdm'"
+model=$(sql -c "SELECT id FROM mesflow.models WHERE filename = 'bench.stl' LIMIT 1")
+cpu_ms()
+{
+	awk -v tick="$(getconf CLK_TCK)" '{sub(/^.*\) /, ""); print ($12 + $13) * 1000 / tick}' "/proc/$1/stat"
+}
+: >"$scratch/cpu"
+: >"$scratch/wall"
+for i in 1 2 3 4 5 6; do
+	worker=$(sql -c "SELECT pid FROM mesflow.worker_status WHERE kind = 'pricing'")
+	before=$(cpu_ms "$worker")
+	job=$(sql -c "SELECT mesflow.preflight_quotes('$model', '{pla,petg}', '{fdm}', ARRAY(SELECT generate_series(${i}001, ${i}999 + 1)), '{0.5,0.8,1,2,3}')")
+	until [ "$(sql -c "SELECT state FROM mesflow.price_jobs WHERE id = $job")" = "done" ]; do sleep 0.1; done
+	after=$(cpu_ms "$worker")
+	[ "$(sql -c "SELECT count(*) FROM mesflow._quotes WHERE preflight AND state = 'priced'")" = "${i}0000" ] || die "not all combinations were priced"
+	if [ "$i" -gt 1 ]; then
+		echo "$((after - before))" >>"$scratch/cpu"
+		sql -c "SELECT extract(epoch FROM finishes_at - starts_at) * 1000 FROM mesflow.price_jobs WHERE id = $job" >>"$scratch/wall"
+	fi
+done
+row "pre-flight of 10,000 combinations, the worker's processor time" "$(median <"$scratch/cpu")" ms "< 1000 ms"
+row "the same, first portion to last" "$(printf %.0f "$(median <"$scratch/wall")")" ms ""
+sql -c "DELETE FROM mesflow._quotes WHERE preflight"
 
 # ---- quotes for unmeasured models while all slots are busy -------------------------
 # A model of 10 million triangles in seven units is seven pieces of work for the

@@ -15,6 +15,7 @@ package MesflowNode;
 use strict;
 use warnings;
 use IPC::Run;
+use List::Util qw(min);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -106,7 +107,15 @@ sub await
 	my ($node, $query, $what, $expected, $database) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $came = $node->poll_query_until($database // $DATABASE, $query, $expected);
+	my $came;
+
+	# A psql that finds no server may be gone before it has read its query.
+	for my $attempt (1 .. 10)
+	{
+		$came = eval { $node->poll_query_until($database // $DATABASE, $query, $expected) };
+		last unless $@ =~ /Broken pipe/;
+	}
+	die $@ if $@;
 	ok($came, $what);
 	return $came;
 }
@@ -470,6 +479,59 @@ sub jobs_are
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($count->{total}, $submitted, $what)
 	  or diag(join ', ', map { "$_ $count->{$_}" } sort keys %$count);
+	return;
+}
+
+# What a worker weighs: bytes of all its memory contexts, kilobytes of its own
+# pages, open descriptors.
+sub weigh_worker
+{
+	my ($node, $pid) = @_;
+	my $from = -s $node->logfile;
+	my @total;
+
+	$node->await("SELECT state = 'idle' FROM mesflow.worker_status WHERE pid = $pid", 'the worker is idle');
+	$node->sql("SELECT pg_log_backend_memory_contexts($pid)");
+	$node->await_true(
+		sub { @total = $node->log_lines(qr/\[$pid\] .*Grand total: \d+ bytes/, $from) },
+		'the worker tells its memory');
+	my ($bytes) = $total[-1] =~ /Grand total: (\d+) bytes/;
+	my ($pages) = slurp_file("/proc/$pid/status") =~ /RssAnon:\s+(\d+)/;
+	my $descriptors = () = glob("/proc/$pid/fd/*");
+
+	note("$bytes bytes in contexts, $pages kB of pages, $descriptors descriptors");
+	return ($bytes, $pages, $descriptors);
+}
+
+# Tests that a worker does not grow under work that is done again and again: a
+# cache fills once, a plan is kept once, what leaks grows every time. Six bytes
+# for each of 700 pieces of work would be seen. WORK->(NUMBER) does so many.
+sub stays_flat
+{
+	my ($node, $pid, $work, $ready) = @_;
+	my (@growth, @new_pages, $descriptors_after);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$work->(1000);
+	$ready->() if $ready;
+	my ($bytes, $pages, $descriptors) = $node->weigh_worker($pid);
+	for my $round (1 .. 4)
+	{
+		my ($last_bytes, $last_pages) = ($bytes, $pages);
+
+		$work->(700);
+		$ready->() if $ready;
+		($bytes, $pages, $descriptors_after) = $node->weigh_worker($pid);
+		push @growth, $bytes - $last_bytes;
+		push @new_pages, $pages - $last_pages;
+	}
+	cmp_ok(min(@growth), '<=', 4096, 'its memory contexts stay as they are')
+	  or diag("they grew by @growth");
+	cmp_ok(min(@new_pages), '<=', 64, 'so do its pages')
+	  or diag("they grew by @new_pages");
+	cmp_ok($descriptors_after, '<=', $descriptors, 'so do its descriptors')
+	  or diag(join "\n", map { readlink($_) // '' } glob("/proc/$pid/fd/*"));
+	is($node->worker_pid('pricing'), $pid, 'it is the same process');
 	return;
 }
 

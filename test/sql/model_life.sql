@@ -234,7 +234,9 @@ SELECT * FROM test.bytes;
 UPDATE mesflow._identity SET recorded_at = recorded_at - interval '2 days';
 -- What a retention can be.
 ALTER SYSTEM SET mesflow.model_retention = '1h';
+\set VERBOSITY sqlstate
 ALTER SYSTEM SET mesflow.model_retention = '-1';
+\set VERBOSITY default
 
 -- A round with nothing to do reads no model, however many there are and whatever the statistics say.
 INSERT INTO mesflow._models (partner, unit, sha256, size_bytes, content, correlation_id)

@@ -3,7 +3,7 @@
 \set common :srcdir '/sql/common.psql'
 \i :common
 
-SELECT test.measured('cube.stl', test.box(10, 10, 10)) AS cube \gset
+SELECT test.measured('cube.stl', test.box(30, 30, 30)) AS cube \gset
 SELECT test.measured('open.stl', test.box(10, 10, 10, '{"watertight": false, "volume_mm3": null, "centroid": null}')) AS open \gset
 SELECT test.measured('thin.stl', test.box(10, 10, 10, '{"min_wall_mm": 0.3}')) AS thin \gset
 SELECT test.measured('upright.stl', test.box(100, 100, 175)) AS upright \gset
@@ -43,8 +43,16 @@ UPDATE mesflow.processes SET active = false WHERE code = 'sla';
 SELECT * FROM test.verdict(:'cube', 'resin', 'sla');
 UPDATE mesflow.processes SET active = true WHERE code = 'sla';
 -- A box fits exactly where its sorted edges do, whichever way it lies.
-SELECT count(*) AS boxes, count(*) FILTER (WHERE mesflow._fits(ARRAY[0, 0, 0], ARRAY[x, y, z], '{2,3,4}') = (s.e[1] <= 2 AND s.e[2] <= 3 AND s.e[3] <= 4)) AS right
-  FROM generate_series(1, 5) x, generate_series(1, 5) y, generate_series(1, 5) z, LATERAL (SELECT array_agg(e ORDER BY e) AS e FROM unnest(ARRAY[x, y, z]) e) s;
+CREATE TABLE test.boxes AS
+  SELECT mesflow.upload_model(convert_to(format('%s %s %s', x, y, z), 'UTF8'), format('%s %s %s.stl', x, y, z)) AS model, ARRAY[x, y, z] AS edges
+    FROM generate_series(1, 5) x, generate_series(1, 5) y, generate_series(1, 5) z;
+SELECT mesflow._record_measurement(m.sha256, '', test.box(b.edges[1], b.edges[2], b.edges[3])) FROM test.boxes b JOIN mesflow._models m ON m.id = b.model \g /dev/null
+UPDATE mesflow.processes SET max_size_mm = '{3,2,4}' WHERE code = 'fdm';
+SELECT e.error_code, count(*) AS boxes, count(*) FILTER (WHERE (e.error_code IS NULL) = (s.e[1] <= 2 AND s.e[2] <= 3 AND s.e[3] <= 4)) AS right
+  FROM test.boxes b CROSS JOIN LATERAL mesflow.estimate(b.model, 'pla', 'fdm') e CROSS JOIN LATERAL (SELECT array_agg(x ORDER BY x) AS e FROM unnest(b.edges) x) s GROUP BY 1 ORDER BY 1;
+UPDATE mesflow.processes SET max_size_mm = NULL WHERE code = 'fdm';
+SELECT e.error_code, count(*) AS boxes FROM test.boxes b CROSS JOIN LATERAL mesflow.estimate(b.model, 'pla', 'fdm') e GROUP BY 1;
+UPDATE mesflow.processes SET max_size_mm = '{250,210,210}' WHERE code = 'fdm';
 
 -- Everything that goes together; a model that waits for its measurement.
 SELECT material, process, total, error_code FROM mesflow.estimate(:'cube');
@@ -71,7 +79,7 @@ SELECT * FROM test.error(format('SELECT * FROM mesflow.estimate(%L, process => %
 
 -- A company's own pricing function.
 CREATE SCHEMA pricing;
-CREATE FUNCTION pricing.flat(m mesflow._measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
+CREATE FUNCTION pricing.flat(m mesflow.measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
   IF options ->> 'note' = 'raise' THEN
@@ -94,19 +102,26 @@ BEGIN
     RETURN '[]';
   ELSIF options ->> 'note' = 'fractions' THEN
     RETURN '[{"line": "third", "amount": 3.333}, {"line": "discount", "amount": -0.001}]';
+  ELSIF options ->> 'note' = 'plain' THEN
+    RETURN '[{"line": "third", "amount": 13.34}, {"line": "discount", "amount": -0.01}]';
   ELSIF options ->> 'note' = 'no such rate' THEN
-    RETURN jsonb_build_array(mesflow._line('polish', 'piece', 1, 'h', rates, 'polishing', ''));
+    RETURN jsonb_build_array(mesflow.price_line('polish', 'piece', 1, 'h', rates, 'polishing', ''));
   END IF;
-  RETURN jsonb_build_array(mesflow._line('flat', 'batch', 2 * quantity, '', rates, 'setup', 'flat'));
+  RETURN jsonb_build_array(mesflow.price_line('flat', 'batch', 2 * quantity, '', rates, 'setup', 'flat'));
 END
 $$;
-CREATE FUNCTION pricing.wrong(m mesflow._measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS numeric
+CREATE FUNCTION pricing.wrong(m mesflow.measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS numeric
 LANGUAGE sql AS 'SELECT 1';
 UPDATE mesflow.processes SET pricing_function = 'pricing.flat' WHERE code = 'fdm';
 SELECT total, test.lines(breakdown), error_code FROM mesflow.estimate(:'cube', 'pla', 'fdm', 3);
 SELECT n AS note, e.total, test.lines(e.breakdown), e.error_code, e.error
-  FROM unnest('{fractions,raise,assert,"null",object,empty,no amount,text amount,negative,too much,no such rate}'::text[]) n
+  FROM unnest('{plain,fractions,raise,assert,"null",object,empty,no amount,text amount,negative,too much,no such rate}'::text[]) n
   CROSS JOIN LATERAL mesflow.estimate(:'cube', 'pla', 'fdm', 1, jsonb_build_object('note', n)) e;
+-- A minimum lifts what is less than nothing, too; without one it is no price.
+SELECT test.draft('no minimum');
+DELETE FROM mesflow.rates WHERE price_list = 'no minimum' AND name = 'minimum';
+SELECT total, error_code, error FROM mesflow.estimate(:'cube', 'pla', 'fdm', 1, '{"note": "negative"}', price_list => 'no minimum');
+SELECT total, test.lines(breakdown) FROM mesflow.estimate(:'cube', 'pla', 'fdm', 3, '{"note": "plain"}', price_list => 'no minimum');
 SELECT mesflow.request_quote(:'cube', 'pla', 'fdm', 1, '{"note": "raise"}') AS quote \gset
 SELECT state, error_code, error FROM mesflow.quotes WHERE id = :'quote';
 -- A function that is not there, or is another.
@@ -123,7 +138,7 @@ SELECT material, process, total IS NOT NULL AS total, error_code FROM mesflow.es
 -- Replaced, it counts at once.
 UPDATE mesflow.processes SET pricing_function = 'pricing.flat' WHERE code = 'fdm';
 SELECT total FROM mesflow.estimate(:'cube', 'pla', 'fdm');
-CREATE OR REPLACE FUNCTION pricing.flat(m mesflow._measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION pricing.flat(m mesflow.measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
 LANGUAGE sql AS $$ SELECT '[{"line": "other", "amount": 100}]'::jsonb $$;
 SELECT total FROM mesflow.estimate(:'cube', 'pla', 'fdm');
 
@@ -131,10 +146,12 @@ SELECT total FROM mesflow.estimate(:'cube', 'pla', 'fdm');
 INSERT INTO mesflow.materials (code, name, density_g_cm3) VALUES ('золото 585 💍', 'Золото 585', 13.6);
 INSERT INTO mesflow.processes (code, name, materials, options) VALUES
   ('литьё "по моделям"', 'Литьё', '{золото 585 💍}', '{"гравировка ✍": {"type": "text", "default": "нет"}, "note": {"type": "text"}}');
+SELECT test.draft('рубли ₽');
 INSERT INTO mesflow.rates (price_list, process, material, name, value, unit) VALUES
-  ('example', 'литьё "по моделям"', 'золото 585 💍', 'material', 5200, '₽/г'), ('example', 'литьё "по моделям"', NULL, 'build_rate', 10, 'см³/ч'),
-  ('example', 'литьё "по моделям"', NULL, 'machine_hour', 100, '₽/ч');
-UPDATE mesflow.processes SET review_above = 1000000 WHERE code = 'литьё "по моделям"';
+  ('рубли ₽', 'литьё "по моделям"', 'золото 585 💍', 'material', 5200, '₽/г'), ('рубли ₽', 'литьё "по моделям"', NULL, 'volume_time', 6, 'мин/см³'),
+  ('рубли ₽', 'литьё "по моделям"', NULL, 'machine_hour', 100, '₽/ч');
+SELECT test.activate('рубли ₽');
+UPDATE mesflow.processes SET review_above = 10000000 WHERE code = 'литьё "по моделям"';
 SELECT mesflow.request_quote(:'cube', 'золото 585 💍', 'литьё "по моделям"', 2, '{"гравировка ✍": "Юля + ёж 🦔 \"навсегда\"", "note": "быстрее!\nпожалуйста"}') AS quote \gset
 SELECT material, process, options, state, total, test.lines(breakdown) FROM mesflow.quotes WHERE id = :'quote';
 SELECT * FROM test.error(format('SELECT mesflow.request_quote(%L, %L, %L, 1, %L)', :'cube', 'золото 585 💍', 'литьё "по моделям"', '{"цвет": "красный"}'));
@@ -144,7 +161,7 @@ SELECT count(*) AS problems FROM mesflow.verify_jobs();
 -- It has the rights of its own owner, whoever asks for the price.
 CREATE ROLE regress_mesflow_pricer;
 GRANT USAGE ON SCHEMA pricing, mesflow TO regress_mesflow_pricer;
-CREATE FUNCTION pricing.who(m mesflow._measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
+CREATE FUNCTION pricing.who(m mesflow.measurements, a mesflow.materials, p mesflow.processes, quantity integer, options jsonb, rates jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
   IF options ->> 'note' = 'read' THEN

@@ -6,6 +6,8 @@ SELECT test.register('node') \g /dev/null
 SELECT test.measured('cube.stl', test.box(10, 10, 10)) AS cube \gset
 SELECT mesflow.upload_model('new', 'new.stl') AS new \gset
 GRANT USAGE ON SCHEMA test TO PUBLIC;
+SELECT test.draft('draft') \g /dev/null
+SELECT mesflow.request_quote(:'cube', 'pla', 'fdm') AS quote \gset
 
 -- Functions and relations by role, from the catalog.
 SELECT p.proname AS function, string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) AS roles
@@ -61,12 +63,22 @@ INSERT INTO test.statements (what, statement) VALUES
   ('heartbeat', format('SELECT count(*) FROM mesflow.heartbeat(%s, %L, %L, %L, %L, %L)', (SELECT node FROM test.nodes WHERE name = 'node'), (SELECT secret FROM test.nodes WHERE name = 'node'), '{}', '{}', '{}', '{}')),
   ('register as the server', $$SELECT mesflow._server_register('x', 1, 'x')$$),
   ('sweep', 'SELECT mesflow._sweep_jobs()'),
-  ('price by itself', 'SELECT mesflow._price_list(NULL)'),
+  ('price by itself', 'SELECT mesflow._price_list(NULL, NULL)'),
   ('load the example', 'SELECT mesflow.load_example_catalog()'),
   ('arm', $$SELECT mesflow.arm('a test')$$),
   ('add a partner', $$INSERT INTO mesflow.partners (code, name) VALUES (gen_random_uuid()::text, 'x')$$),
-  ('add a process', $$INSERT INTO mesflow.processes (code, name, options) VALUES (gen_random_uuid()::text, 'x', '{"a": {"default": 1}}')$$),
-  ('change a rate', $$UPDATE mesflow.rates SET value = value WHERE price_list = 'example'$$),
+  ('add a process', $$INSERT INTO mesflow.processes (code, name, options) VALUES (gen_random_uuid()::text, 'x', '{"a": {"type": "number", "default": 1}}')$$),
+  ('change a rate', $$UPDATE mesflow.rates SET value = value WHERE price_list = 'draft'$$),
+  ('change an active rate', $$UPDATE mesflow.rates SET value = value WHERE price_list = 'example'$$),
+  ('change a break', $$UPDATE mesflow.quantity_breaks SET percent = percent WHERE price_list = 'draft'$$),
+  ('draft a price list', $$INSERT INTO mesflow.price_lists (code, currency) VALUES (gen_random_uuid()::text, 'EUR')$$),
+  ('revise a price list', $$SELECT mesflow.revise_price_list('[{"name": "setup", "value": 5}]', 'nothing new')$$),
+  ('check a price list', $$SELECT count(*) FROM mesflow.check_price_list('draft')$$),
+  ('create a partner', $$SELECT mesflow.create_partner('acme', 'Acme Parts')$$),
+  ('price a quote by hand', format('SELECT mesflow.price_quote(%L, 5, %L)', :'quote', 'by hand')),
+  ('reject a quote', format('SELECT mesflow.reject_quote(%L, %L)', :'quote', 'impossible')),
+  ('recompute a quote', format('SELECT count(*) FROM mesflow.recompute_quote(%L)', :'quote')),
+  ('read quantity breaks', 'SELECT count(*) FROM mesflow.quantity_breaks'),
   ('change a process', $$UPDATE mesflow.processes SET options = options, materials = '{pla}' WHERE code = 'fdm'$$),
   ('create in the schema', 'CREATE TABLE mesflow.mine ()');
 SELECT s.what,

@@ -68,7 +68,7 @@ SELECT mesflow.cancel_quote(:'step_quote') AS review_can_be_cancelled;
 SELECT mesflow.upload_model('meanwhile', 'meanwhile.stl') AS meanwhile \gset
 SELECT mesflow.request_quote(:'meanwhile', 'pla', 'fdm') AS a, mesflow.request_quote(:'meanwhile', 'petg', 'fdm', 2) AS b \gset
 UPDATE mesflow.materials SET active = false WHERE code = 'pla';
-UPDATE mesflow.rates SET value = 50 WHERE name = 'setup';
+SELECT mesflow.revise_price_list('[{"name": "setup", "value": 50}]', 'dearer') AS list;
 SELECT test.claim('node');
 SELECT test.complete('node', 'meanwhile.stl', test.box(10, 10, 10));
 SELECT material, state, total, error_code FROM mesflow.quotes WHERE id IN (:'a', :'b') ORDER BY id;
@@ -111,7 +111,7 @@ SELECT * FROM test.request(options => jsonb_build_object('note', repeat('x', 100
 SELECT * FROM test.request(options => jsonb_build_object('note', repeat('x', 1000)));
 SELECT * FROM test.request(options => '{"infill": 0, "wall_mm": 10, "finish": "painted", "colour": "", "note": "💍"}');
 -- All types of options.
-UPDATE mesflow.processes SET options = options || '{"layers": {"type": "integer", "min": 1}, "hollow": {"type": "boolean"}, "scale": {"type": "number", "allowed": [1, 2]}}' WHERE code = 'fdm';
+UPDATE mesflow.processes SET options = options || '{"layers": {"type": "integer", "min": 1}, "hollow": {"type": "boolean"}, "scale": {"type": "number", "min": 1, "allowed": [1, 2]}}' WHERE code = 'fdm';
 SELECT o AS options, (SELECT error FROM test.request(options => o::jsonb) LIMIT 1) AS answer
   FROM unnest(ARRAY['{"layers": 3}', '{"layers": 3.0}', '{"layers": 3.5}', '{"layers": 0}', '{"layers": 1e400}', '{"layers": "3"}', '{"hollow": true}', '{"hollow": "true"}', '{"hollow": 1}',
                     '{"scale": 2}', '{"scale": 2.00}', '{"scale": 3}', '{"": 1}']) o;

@@ -49,10 +49,10 @@ SELECT c.oid::regclass AS public FROM pg_class c
 SELECT mesflow.load_example_catalog();
 SELECT count(*) AS rates, (SELECT count(*) FROM mesflow.partners) AS partners, (SELECT count(*) FROM mesflow.materials) AS materials,
        (SELECT count(*) FROM mesflow.processes) AS processes FROM mesflow.rates;
-UPDATE mesflow.rates SET value = 6 WHERE name = 'setup';
+SELECT mesflow.revise_price_list('[{"name": "setup", "value": 6}]', 'dearer') AS list;
 UPDATE mesflow.materials SET active = false WHERE code = 'pla';
 SELECT mesflow.load_example_catalog();
-SELECT count(*) AS rates, (SELECT value FROM mesflow.rates WHERE name = 'setup') AS setup,
+SELECT count(*) AS rates, (SELECT string_agg(format('%s: %s', price_list, value), ', ' ORDER BY price_list) FROM mesflow.rates WHERE name = 'setup') AS setup,
        (SELECT active FROM mesflow.materials WHERE code = 'pla') AS pla FROM mesflow.rates;
 SELECT status, detail FROM mesflow.health() WHERE check_name = 'catalog';
 SELECT code, defaults FROM mesflow.processes ORDER BY code;

@@ -43,17 +43,18 @@ is($node->sql('SELECT triangles, vertices, volume_mm3, area_mm2, bodies, cavitie
 	'12|8|1000|600|1|0|t', 'a cube of 10 mm');
 
 # 1 cm3, 6 cm2.  Walls 6 x 0.12 = 0.72 cm3, infill 0.28 x 0.2 = 0.056 cm3,
-# together 0.776 cm3: 0.9622 g of PLA at 0.045 are 0.04; 0.776 / 16 = 0.0485 h
-# at 4.50 are 0.22; one set-up is 5.  20 % of 5.26 are 1.05.
+# together 0.776 cm3: 0.9622 g of PLA at 0.045 are 0.04; 2.91 min and 50 layers
+# of 2 s are 0.0763 h, at 4.50 0.34; one set-up is 5.  8 is the minimum, 20 % of
+# it are 1.60.
 my ($unit, $net, $tax, $total, @lines) = quoted($cube);
-is("$unit $net $tax $total", '5.26 5.26 1.05 6.31', 'its price');
-is(amounts(@lines), 'material 0.04 machine 0.22 setup 5.00 tax 1.05', 'its lines');
+is("$unit $net $tax $total", '8.00 8.00 1.60 9.60', 'its price');
+is(amounts(@lines), 'material 0.04 machine 0.34 setup 5.00 minimum 2.62 tax 1.60', 'its lines');
 
-# Seven of them: 6.7354 g are 0.30, 0.3395 h are 1.53.  6.83 / 7 = 0.98, and
-# seven times that is 6.86.
-($unit, $net, $tax, $total, @lines) = quoted($cube, quantity => 7);
-is("$unit $net $tax $total", '0.98 6.86 1.37 8.23', 'the price of seven');
-is(amounts(@lines), 'material 0.30 machine 1.53 setup 5.00 rounding 0.03 tax 1.37',
+# Fourteen of them: 13.4708 g are 0.61, 1.0679 h are 4.81.  10.42 / 14 = 0.74,
+# and fourteen times that is 10.36.
+($unit, $net, $tax, $total, @lines) = quoted($cube, quantity => 14);
+is("$unit $net $tax $total", '0.74 10.36 2.07 12.43', 'the price of fourteen');
+is(amounts(@lines), 'material 0.61 machine 4.81 setup 5.00 rounding -0.06 tax 2.07',
 	'their lines');
 
 # ---- rates ---------------------------------------------------------------
@@ -78,7 +79,8 @@ sub checks_by_hand
 checks_by_hand($total, @lines);
 
 my ($before) = grep { $_->{line} eq 'material' } (quoted($cube, quantity => 1000))[ 4 .. 7 ];
-$node->sql("UPDATE mesflow.rates SET value = 0.145 WHERE price_list = 'example' AND name = 'material' AND material = 'pla'");
+is($node->sql(q{SELECT mesflow.revise_price_list('[{"process": "fdm", "material": "pla", "name": "material", "value": 0.145}]', 'dearer')}),
+	'example-2', 'a rate is revised');
 ($unit, $net, $tax, $total, @lines) = quoted($cube, quantity => 1000);
 my ($after) = grep { $_->{line} eq 'material' } @lines;
 cmp_ok($before->{quantity}, '==', 962.2, 'the weight of a thousand');
@@ -140,10 +142,11 @@ is($node->sql('SELECT format, unit, unit_from, triangles, vertices, round(volume
 	'obj|cm|caller|20|12|3000|1400|t|[]', 'a bracket of 3 cm3');
 
 # 3 cm3, 14 cm2.  Walls 14 x 0.12 = 1.68 cm3, infill 1.32 x 0.2 = 0.264 cm3,
-# together 1.944 cm3: 2.4106 g at 0.145 are 0.35; 1.944 / 16 = 0.1215 h at
-# 4.50 are 0.55.  20 % of 5.90 are 1.18.
-($unit, $net, $tax, $total, @lines) = quoted($bracket);
-is("$unit $net $tax $total", '5.90 5.90 1.18 7.08', 'its price');
+# together 1.944 cm3.  Five of them: 12.053 g at 0.145 are 1.75; 36.45 min and
+# 250 layers of 2 s are 0.7464 h, at 4.50 3.36.  10.11 / 5 = 2.02, 20 % of 10.10
+# are 2.02.
+($unit, $net, $tax, $total, @lines) = quoted($bracket, quantity => 5);
+is("$unit $net $tax $total", '2.02 10.10 2.02 12.12', 'the price of five');
 checks_by_hand($total, @lines);
 
 # ---- the same bytes once -------------------------------------------------
