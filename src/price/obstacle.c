@@ -164,7 +164,6 @@ blocking_defect(const MfPriceRequest *request)
 	while (JsonbIteratorNext(&iterator, &element, true) == WJB_ELEM)
 	{
 		JsonbContainer *defect = element.val.binary.data;
-
 		char	   *severity;
 		char	   *code;
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "json.h"
 #include "lib/stringinfo.h"
 #include "lines.h"
 #include "mesflow.h"
@@ -90,9 +91,7 @@ mf_rates_find(const MfRates *rates, const char *name, Numeric *value)
 {
 	JsonbValue	found;
 
-	if (getKeyJsonValueFromContainer(&rates->json->root, name,
-									 (int) strlen(name), &found) == NULL ||
-		found.type != jbvNumeric)
+	if (!mf_json_find(&rates->json->root, name, jbvNumeric, &found))
 		return false;
 	*value = found.val.numeric;
 	return true;
@@ -153,11 +152,7 @@ mf_rates_public(const MfRates *rates, const char *name)
 	JsonbValue	private;
 	JsonbValue	hidden;
 
-	return getKeyJsonValueFromContainer(&rates->json->root, "_private", 8,
-										&private) == NULL ||
-		private.type != jbvBinary ||
-		!JsonContainerIsObject(private.val.binary.data) ||
-		getKeyJsonValueFromContainer(private.val.binary.data, name,
-									 (int) strlen(name), &hidden) == NULL ||
-		hidden.type != jbvBool || !hidden.val.boolean;
+	return !mf_json_find(&rates->json->root, "_private", jbvBinary, &private) ||
+		!mf_json_find(private.val.binary.data, name, jbvBool, &hidden) ||
+		!hidden.val.boolean;
 }

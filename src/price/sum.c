@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "json.h"
 #include "mesflow.h"
 #include "price.h"
 
@@ -116,8 +117,8 @@ find_break(const MfRates *rates, Numeric quantity, Numeric *from)
 	JsonbIterator *iterator;
 	Numeric		off = NULL;
 
-	if (getKeyJsonValueFromContainer(&rates->json->root, "_breaks", 7, &breaks) == NULL ||
-		breaks.type != jbvBinary || !JsonContainerIsArray(breaks.val.binary.data))
+	if (!mf_json_find(&rates->json->root, "_breaks", jbvBinary, &breaks) ||
+		!JsonContainerIsArray(breaks.val.binary.data))
 		return NULL;
 	iterator = JsonbIteratorInit(breaks.val.binary.data);
 	(void) JsonbIteratorNext(&iterator, &element, true);
