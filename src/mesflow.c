@@ -8,6 +8,7 @@
 #include "guc.h"
 #include "mesflow.h"
 #include "miscadmin.h"
+#include "outbox/outbox.h"
 #include "shmem.h"
 #include "worker/worker.h"
 
@@ -25,6 +26,7 @@ _PG_init(void)
 {
 	mf_guc_define();
 	mf_wakeup_init();
+	mf_outbox_init();
 
 	if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
 	{

@@ -9,7 +9,7 @@
 #include "fmgr.h"
 #include "mesflow.h"
 #include "port/pg_bswap.h"
-#include "utils/uuid.h"
+#include "uuid.h"
 
 #define RANDOM_A_BITS	12
 #define RANDOM_B_BITS	62
@@ -47,8 +47,8 @@ unix_milliseconds(void)
  * number's top bit is zero, so that it does not overflow in practice; where
  * it does, the time moves on by a millisecond.
  */
-Datum
-mesflow_uuid7(PG_FUNCTION_ARGS)
+pg_uuid_t
+mf_uuid7(void)
 {
 	static uint64 last_time = 0;
 	static uint64 last_a = 0;
@@ -57,7 +57,7 @@ mesflow_uuid7(PG_FUNCTION_ARGS)
 	uint64		now = unix_milliseconds();
 	uint64		high;
 	uint64		low;
-	pg_uuid_t  *uuid;
+	pg_uuid_t	uuid;
 
 	if (now <= last_time)
 	{
@@ -84,9 +84,17 @@ mesflow_uuid7(PG_FUNCTION_ARGS)
 	high = pg_hton64(last_time << 16 | UINT64CONST(7) << RANDOM_A_BITS | last_a);
 	low = pg_hton64(UINT64CONST(2) << RANDOM_B_BITS | last_b);
 
-	uuid = palloc(sizeof(pg_uuid_t));
-	memcpy(&uuid->data[0], &high, sizeof(high));
-	memcpy(&uuid->data[8], &low, sizeof(low));
+	memcpy(&uuid.data[0], &high, sizeof(high));
+	memcpy(&uuid.data[8], &low, sizeof(low));
+	return uuid;
+}
+
+Datum
+mesflow_uuid7(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+
+	*uuid = mf_uuid7();
 	PG_RETURN_UUID_P(uuid);
 }
 

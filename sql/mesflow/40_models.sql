@@ -253,6 +253,27 @@ $$;
 COMMENT ON FUNCTION _stored_content(bytea) IS
   'The stored bytes of this digest, which stay until the caller''s transaction ends; NULL where there are none, or somebody is removing them.';
 
+CREATE FUNCTION _tell_model(model uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  m mesflow._models;
+  r mesflow._measurements;
+BEGIN
+  SELECT * INTO m FROM mesflow._models l WHERE l.id = $1;
+  r := mesflow._measurement(m.sha256, m.unit);
+  IF m.id IS NOT NULL AND r.engine_version IS NOT NULL THEN
+    PERFORM mesflow._event(CASE WHEN r.error_code IS NULL THEN 'model.measured' ELSE 'model.rejected' END, m.id::text, m.partner, m.correlation_id, m.traceparent,
+      jsonb_build_object('model', jsonb_build_object('id', m.id, 'partner', m.partner, 'filename', m.filename, 'format', r.format, 'unit', r.unit_used,
+        'sha256', encode(m.sha256, 'hex'), 'size_bytes', m.size_bytes, 'state', CASE WHEN r.error_code IS NULL THEN 'measured' ELSE 'rejected' END,
+        'triangles', r.triangles, 'volume_mm3', r.volume_mm3, 'area_mm2', r.area_mm2, 'bbox_min', r.bbox_min, 'bbox_max', r.bbox_max, 'watertight', r.watertight,
+        'error_code', r.error_code, 'error', r.error)));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION _tell_model(uuid) IS 'Writes model.measured or model.rejected, where the outcome is known.';
+
 -- Makes the model, or gives a deleted one its bytes back, and queues the measurement unless it is known.
 CREATE FUNCTION _add_model(partner text, filename text, unit text, sha256 bytea, size_bytes bigint, content bigint, traceparent text)
 RETURNS uuid
@@ -286,6 +307,8 @@ BEGIN
   END LOOP;
   IF queued IS NOT NULL THEN
     PERFORM mesflow._queue_job(queued, 'measure', model, NULL);
+  ELSE
+    PERFORM mesflow._tell_model(model);
   END IF;
   RETURN model;
 END

@@ -174,6 +174,8 @@ AS $$
 BEGIN
   IF j.kind = 'price' THEN
     PERFORM mesflow._price_pending(j.quote, result);
+  ELSE
+    PERFORM mesflow._tell_model(j.model);
   END IF;
   PERFORM mesflow._end_job(j, CASE WHEN result.error_code IS NULL THEN 'done' ELSE 'failed' END, node,
                            coalesce(started_at, clock_timestamp()), result.error_code, result.error);

@@ -18,6 +18,13 @@ GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs T
 GRANT EXECUTE ON FUNCTION _ahead(float8, bigint)     -- which price_jobs calls as its reader
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 
+GRANT EXECUTE ON FUNCTION
+    submit_order(text, text, jsonb, jsonb, timestamptz, text, integer), submit_orders(jsonb), change_order(uuid, jsonb, text, text),
+    requote_order(uuid, text), cancel_order(uuid, text, text), cancel_item(uuid, text, text),
+    set_priority(uuid, integer, text, text), set_due(uuid, timestamptz, text, text), emit(text, text, jsonb, text, uuid)
+  TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION advance_order(uuid, text, text, text, text, text, jsonb) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
     revise_price_list(jsonb, text, text, timestamptz, text)

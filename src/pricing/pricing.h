@@ -118,6 +118,10 @@ extern void mf_batch_look(int64 now);
 extern void mf_batch_turn(int64 now);
 extern bool mf_batch_at_work(void);
 
+/* orders.c: orders whose quotes have changed. */
+extern void mf_orders_look(int64 now);
+extern void mf_orders_turn(int64 now);
+
 /* calls.c: the SQL that the worker calls. */
 #define MF_STATEMENT_ARGUMENTS	6
 

@@ -317,6 +317,7 @@ turn(void)
 		woken = true;
 	if (woken)
 	{
+		mf_orders_look(now);
 		claim_wanted = true;
 		heartbeat_wanted = mf_jobs_held() > 0;
 		mf_batch_look(now);
@@ -345,7 +346,10 @@ turn(void)
 		held = mf_jobs_held();
 		mf_record_outcomes(now);
 		if (mf_jobs_held() < held)
+		{
 			mf_batch_look(now);
+			mf_orders_look(now);
+		}
 		send_heartbeat(now);
 	}
 
@@ -360,6 +364,7 @@ turn(void)
 
 	/* After the jobs: they get their turn between two portions. */
 	mf_batch_turn(now);
+	mf_orders_turn(now);
 	if (registered && mf_call_node_is_unknown())
 	{
 		forget_registration();

@@ -1,0 +1,257 @@
+/*
+ * event.c
+ *		Events of orders: the trigger that writes them, and what is in them.
+ *
+ * The AFTER trigger sees the row as it has become, whatever other triggers
+ * did to it, and writes as many events as the guard has counted.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "guard.h"
+#include "miscadmin.h"
+#include "order.h"
+#include "tables.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(mesflow_order_event);
+
+static MfPlan expect_plan = {
+	.sql = "SELECT mesflow._expect_receipts($1, $2)",
+	.arguments = 2,
+	.types = {UUIDOID, TEXTOID}
+};
+
+static MfPlan release_plan = {
+	.sql = "SELECT mesflow._release_quotes($1)",
+	.arguments = 1,
+	.types = {UUIDOID}
+};
+
+void
+mf_order_expect(const pg_uuid_t *order_id, const char *status)
+{
+	const MfStatus *found = mf_flow_status(status);
+	Datum		values[2];
+
+	if (found == NULL || !found->expects)
+		return;
+	values[0] = UUIDPGetDatum(order_id);
+	values[1] = CStringGetTextDatum(status);
+	mf_spi_connect();
+	(void) mf_plan_run(&expect_plan, values, NULL, false);
+	SPI_finish();
+}
+
+/* Nobody needs prices for the items of this order any more. */
+static void
+release_quotes(const pg_uuid_t *order_id)
+{
+	Datum		value = UUIDPGetDatum(order_id);
+
+	mf_spi_connect();
+	(void) mf_plan_run(&release_plan, &value, NULL, false);
+	SPI_finish();
+}
+
+static void
+append_order(StringInfo body, const MfOrder *order, const char *status,
+			 const char *previous, const StringInfoData *items)
+{
+	TimestampTz at;
+
+	mf_body_open(body, "order", '{');
+	mf_body_uuid(body, "id", mf_order_uuid(order, MF_ORDER_ID));
+	mf_body_text(body, "number", mf_order_text(order, MF_ORDER_NUMBER));
+	mf_body_text(body, "external_ref", mf_order_text(order, MF_ORDER_EXTERNAL_REF));
+	mf_body_text(body, "partner", mf_order_text(order, MF_ORDER_PARTNER));
+	mf_body_text(body, "status", status);
+	mf_body_text(body, "previous_status", previous);
+	mf_body_time(body, "status_since", mf_order_time(order, MF_ORDER_STATUS_SINCE, &at) ? &at : NULL);
+	mf_body_money(body, "net", mf_order_money(order, MF_ORDER_NET));
+	mf_body_money(body, "tax", mf_order_money(order, MF_ORDER_TAX));
+	mf_body_money(body, "total", mf_order_money(order, MF_ORDER_TOTAL));
+	mf_body_text(body, "currency", mf_order_text(order, MF_ORDER_CURRENCY));
+	mf_body_int(body, "priority", DatumGetInt32(order->value[MF_ORDER_PRIORITY]));
+	mf_body_time(body, "due_at", mf_order_time(order, MF_ORDER_DUE_AT, &at) ? &at : NULL);
+	mf_body_open(body, "items", '[');
+	appendBinaryStringInfo(body, items->data, items->len);
+	mf_body_close(body, ']');
+	mf_body_close(body, '}');
+}
+
+void
+mf_order_write(MfEvent *event, const MfOrder *order, const char *status,
+			   const char *previous, const StringInfoData *items, const char *detail)
+{
+	StringInfoData body;
+
+	event->order_id = mf_order_uuid(order, MF_ORDER_ID);
+	event->partner = mf_order_text(order, MF_ORDER_PARTNER);
+	event->correlation_id = mf_order_uuid(order, MF_ORDER_CORRELATION_ID);
+	event->traceparent = mf_order_text(order, MF_ORDER_TRACEPARENT);
+	if (previous == NULL || strcmp(previous, status) != 0)
+	{
+		event->from_status = previous;
+		event->to_status = status;
+	}
+	mf_body_start(&body, event);
+	append_order(&body, order, status, previous, items);
+	mf_body_json(&body, "detail", detail != NULL ? detail : "{}");
+	mf_body_end(&body);
+	mf_outbox_write(event, &body);
+	pfree(body.data);
+}
+
+/* {"fields": [...], "old": {...}, "new": {...}} and what the step says. */
+static void
+append_field(StringInfo list, const MfOrder *order, MfOrderColumn column)
+{
+	TimestampTz at;
+
+	switch (column)
+	{
+		case MF_ORDER_PRIORITY:
+			mf_body_int(list, "priority", DatumGetInt32(order->value[column]));
+			break;
+		case MF_ORDER_DUE_AT:
+			mf_body_time(list, "due_at", mf_order_time(order, column, &at) ? &at : NULL);
+			break;
+		default:
+			mf_body_money(list, "total", mf_order_money(order, column));
+			break;
+	}
+}
+
+static char *
+describe_change(const MfOrderChange *change, const MfOrder *before,
+				const MfOrder *after, const MfStep *step)
+{
+	const struct
+	{
+		bool		changed;
+		MfOrderColumn column;
+	}			fields[] = {
+		{change->priority, MF_ORDER_PRIORITY},
+		{change->due_at, MF_ORDER_DUE_AT},
+		{change->amounts, MF_ORDER_TOTAL}
+	};
+	const MfOrder *sides[] = {before, after};
+	const char *names[] = {"old", "new"};
+	StringInfoData json;
+
+	initStringInfo(&json);
+	mf_body_open(&json, NULL, '{');
+	mf_body_open(&json, "fields", '[');
+	for (int i = 0; i < (int) lengthof(fields); i++)
+		if (fields[i].changed)
+		{
+			if (json.data[json.len - 1] != '[')
+				appendStringInfoChar(&json, ',');
+			appendStringInfo(&json, "\"%s\"", mf_order_column_names[fields[i].column]);
+		}
+	if (step->touched)
+		appendStringInfoString(&json, json.data[json.len - 1] == '[' ? "\"items\"" : ",\"items\"");
+	mf_body_close(&json, ']');
+	for (int side = 0; side < (int) lengthof(sides); side++)
+	{
+		mf_body_open(&json, names[side], '{');
+		for (int i = 0; i < (int) lengthof(fields); i++)
+			if (fields[i].changed)
+				append_field(&json, sides[side], fields[i].column);
+		mf_body_close(&json, '}');
+	}
+	if (step->detail != NULL && strcmp(step->detail, "{}") != 0)
+		appendStringInfo(&json, ",%s", step->detail + 1);
+	else
+		mf_body_close(&json, '}');
+	return json.data;
+}
+
+static Interval *
+dwell(const MfOrder *before, const MfOrder *after)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = DatumGetTimestampTz(after->value[MF_ORDER_STATUS_SINCE]) -
+		DatumGetTimestampTz(before->value[MF_ORDER_STATUS_SINCE]);
+	return interval;
+}
+
+static void
+say_who(MfEvent *event, const MfOrder *after, const MfStep *step)
+{
+	event->actor = step->actor != NULL ? step->actor : mf_order_text(after, MF_ORDER_STATUS_BY);
+	event->system = step->system;
+	event->note = step->note;
+}
+
+static void
+tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
+{
+	MfOrderChange change = mf_order_change(before, after, step);
+	char	   *from = mf_order_text(before, MF_ORDER_STATUS);
+	char	   *to = mf_order_text(after, MF_ORDER_STATUS);
+	char	   *key = mf_order_id_text(after);
+	int64		seq = DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]);
+	const pg_uuid_t *id = mf_order_uuid(after, MF_ORDER_ID);
+	StringInfoData items;
+	bool		pending;
+	MfEvent		event;
+
+	initStringInfo(&items);
+	mf_order_items(&items, id, &pending);
+	if (change.fields)
+	{
+		mf_event_start(&event, "order.changed", key);
+		event.key_seq = ++seq;
+		say_who(&event, after, step);
+		if (event.actor == NULL || !change.status)
+			event.actor = step->actor != NULL ? step->actor :
+				GetUserNameFromId(GetOuterUserId(), false);
+		mf_order_write(&event, after, from, from, &items,
+					   describe_change(&change, before, after, step));
+	}
+	if (change.status)
+	{
+		const MfStatus *status = mf_flow_status(to);
+		bool		ends = status != NULL && status->terminal;
+
+		mf_event_start(&event, psprintf("order.%s", to), key);
+		event.key_seq = ++seq;
+		event.at = DatumGetTimestampTz(after->value[MF_ORDER_STATUS_SINCE]);
+		event.dwell = dwell(before, after);
+		say_who(&event, after, step);
+		mf_order_write(&event, after, to, from, &items, step->detail);
+		mf_order_expect(id, to);
+		if (ends && pending)
+			release_quotes(id);
+	}
+	pfree(items.data);
+}
+
+/* AFTER UPDATE, row trigger of orders. */
+PGDLLEXPORT Datum
+mesflow_order_event(PG_FUNCTION_ARGS)
+{
+	static const MfStep nothing_said = {0};
+
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	const MfStep *step = mf_step != NULL ? mf_step : &nothing_said;
+	MfOrder		before;
+	MfOrder		after;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called as a trigger");
+	if (step->quiet)
+		return PointerGetDatum(NULL);
+	mf_order_open(&before, trigger->tg_relation, trigger->tg_trigtuple);
+	mf_order_open(&after, trigger->tg_relation, trigger->tg_newtuple);
+	if (mf_order_differs(&before, &after, MF_ORDER_EVENT_SEQ))
+		tell(&before, &after, step);
+	return PointerGetDatum(NULL);
+}

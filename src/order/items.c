@@ -1,0 +1,133 @@
+/*
+ * items.c
+ *		The items of an order, as the bodies of its events show them.
+ *
+ * Every event of an order has them, so they are read by two index scans
+ * without an executor, as of now: what this transaction has just changed is
+ * in.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "order.h"
+#include "tables.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+/* Columns of _order_items, in the order of CREATE TABLE. */
+enum
+{
+	ITEM_ID, ITEM_ORDER_ID, ITEM_POSITION, ITEM_QUOTE, ITEM_CANCELLED_AT,
+	ITEM_COLUMNS
+};
+
+static const char *const item_columns[ITEM_COLUMNS] = {
+	"id", "order_id", "position", "quote", "cancelled_at"
+};
+
+/* Columns of _quotes, likewise. */
+enum
+{
+	QUOTE_ID, QUOTE_PARTNER, QUOTE_MODEL, QUOTE_MATERIAL, QUOTE_PROCESS,
+	QUOTE_QUANTITY, QUOTE_OPTIONS, QUOTE_STATE, QUOTE_UNIT_PRICE, QUOTE_NET,
+	QUOTE_TAX, QUOTE_TOTAL, QUOTE_COLUMNS
+};
+
+static const char *const quote_columns[QUOTE_COLUMNS] = {
+	"id", "partner", "model", "material", "process", "quantity", "options",
+	"state", "unit_price", "net", "tax", "total"
+};
+
+/* A row of one of the two, its columns up to COUNT. */
+typedef struct Row
+{
+	Datum		value[QUOTE_COLUMNS];
+	bool		is_null[QUOTE_COLUMNS];
+} Row;
+
+static void
+open_row(Row *row, Relation relation, HeapTuple tuple, int count)
+{
+	for (int i = 0; i < count; i++)
+		row->value[i] = heap_getattr(tuple, i + 1, RelationGetDescr(relation),
+									 &row->is_null[i]);
+}
+
+static Numeric
+money(const Row *row, int column)
+{
+	return row->is_null[column] ? NULL : DatumGetNumeric(row->value[column]);
+}
+
+static void
+append_item(StringInfo json, const Row *item, const Row *quote, bool *pending)
+{
+	char	   *state = TextDatumGetCString(quote->value[QUOTE_STATE]);
+
+	if (!item->is_null[ITEM_CANCELLED_AT])
+		state = "cancelled";
+	else if (strcmp(state, "cancelled") == 0)
+		state = "failed";
+	else if (strcmp(state, "pending") == 0)
+		*pending = true;
+	mf_body_open(json, NULL, '{');
+	mf_body_int(json, "position", DatumGetInt32(item->value[ITEM_POSITION]));
+	mf_body_uuid(json, "model", DatumGetUUIDP(quote->value[QUOTE_MODEL]));
+	mf_body_text(json, "material", TextDatumGetCString(quote->value[QUOTE_MATERIAL]));
+	mf_body_text(json, "process", TextDatumGetCString(quote->value[QUOTE_PROCESS]));
+	mf_body_int(json, "quantity", DatumGetInt32(quote->value[QUOTE_QUANTITY]));
+	mf_body_text(json, "state", state);
+	mf_body_money(json, "unit_price", money(quote, QUOTE_UNIT_PRICE));
+	mf_body_money(json, "total", money(quote, QUOTE_TOTAL));
+	mf_body_close(json, '}');
+}
+
+void
+mf_order_items(StringInfo json, const pg_uuid_t *order_id, bool *pending)
+{
+	static Oid	items_checked = InvalidOid;
+	static Oid	quotes_checked = InvalidOid;
+
+	Relation	items = table_open(mf_relation("_order_items"), AccessShareLock);
+	Relation	quotes = table_open(mf_relation("_quotes"), AccessShareLock);
+	Oid			quotes_index = mf_relation("_quotes_pkey");
+	Relation	items_index = index_open(mf_relation("_order_items_order_position_key"),
+										 AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	mf_columns_check(items, item_columns, ITEM_COLUMNS, &items_checked);
+	mf_columns_check(quotes, quote_columns, QUOTE_COLUMNS, &quotes_checked);
+	*pending = false;
+	ScanKeyInit(&key, ITEM_ORDER_ID + 1, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(order_id));
+	scan = systable_beginscan_ordered(items, items_index, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		Row			item;
+		Row			quote;
+		ScanKeyData quote_key;
+		SysScanDesc quote_scan;
+		HeapTuple	quote_tuple;
+
+		open_row(&item, items, tuple, ITEM_COLUMNS);
+		ScanKeyInit(&quote_key, QUOTE_ID + 1, BTEqualStrategyNumber, F_UUID_EQ,
+					item.value[ITEM_QUOTE]);
+		quote_scan = systable_beginscan(quotes, quotes_index, true, NULL, 1, &quote_key);
+		quote_tuple = systable_getnext(quote_scan);
+		if (HeapTupleIsValid(quote_tuple))
+		{
+			open_row(&quote, quotes, quote_tuple, QUOTE_COLUMNS);
+			append_item(json, &item, &quote, pending);
+		}
+		systable_endscan(quote_scan);
+	}
+	systable_endscan_ordered(scan);
+	index_close(items_index, AccessShareLock);
+	table_close(quotes, AccessShareLock);
+	table_close(items, AccessShareLock);
+}

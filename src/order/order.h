@@ -1,0 +1,173 @@
+/*
+ * order.h
+ *		Orders: the flow, the steps, their events.  Private to this folder;
+ *		README.md has the diagram.
+ */
+#ifndef MF_ORDER_H
+#define MF_ORDER_H
+
+#include "access/htup.h"
+#include "lib/stringinfo.h"
+#include "outbox/outbox.h"
+#include "utils/relcache.h"
+
+#define MF_STATUS_SUBMITTED			"submitted"
+#define MF_STATUS_IN_REVIEW			"in_review"
+#define MF_STATUS_PRICING_FAILED	"pricing_failed"
+#define MF_STATUS_PRICED			"priced"
+#define MF_STATUS_APPROVED			"approved"
+
+/* The columns of orders, in the order of CREATE TABLE; row.c has the names. */
+typedef enum MfOrderColumn
+{
+	MF_ORDER_ID,
+	MF_ORDER_NUMBER,
+	MF_ORDER_PARTNER,
+	MF_ORDER_EXTERNAL_REF,
+	MF_ORDER_STATUS,
+	MF_ORDER_STATUS_SINCE,
+	MF_ORDER_EVENT_SEQ,
+	MF_ORDER_NET,
+	MF_ORDER_TAX,
+	MF_ORDER_TOTAL,
+	MF_ORDER_CURRENCY,
+	MF_ORDER_PRIORITY,
+	MF_ORDER_CREATED_AT,
+	MF_ORDER_DUE_AT,
+	MF_ORDER_PRICE_EXPIRES_AT,
+	MF_ORDER_CLOSED_AT,
+	MF_ORDER_CORRELATION_ID,
+	MF_ORDER_TRACEPARENT,
+	MF_ORDER_HELD_FROM,
+	MF_ORDER_STATUS_BY,
+	MF_ORDER_TRACKING,
+	MF_ORDER_ASKED_HASH,
+	MF_ORDER_ASKED_DUE,
+	MF_ORDER_COLUMNS
+} MfOrderColumn;
+
+extern const char *const mf_order_column_names[MF_ORDER_COLUMNS];
+
+/* A row of orders, taken apart. */
+typedef struct MfOrder
+{
+	Datum		value[MF_ORDER_COLUMNS];
+	bool		is_null[MF_ORDER_COLUMNS];
+} MfOrder;
+
+extern void mf_order_open(MfOrder *order, Relation orders, HeapTuple tuple);
+extern char *mf_order_text(const MfOrder *order, MfOrderColumn column);
+extern const pg_uuid_t *mf_order_uuid(const MfOrder *order, MfOrderColumn column);
+extern Numeric mf_order_money(const MfOrder *order, MfOrderColumn column);
+extern bool mf_order_time(const MfOrder *order, MfOrderColumn column, TimestampTz *at);
+extern char *mf_order_id_text(const MfOrder *order);
+
+/* Do two rows differ in a column? */
+extern bool mf_order_differs(const MfOrder *a, const MfOrder *b,
+							 MfOrderColumn column);
+
+/*
+ * What a verb of ours says about the step that its UPDATE makes; without one
+ * it is a plain UPDATE of somebody's.
+ */
+typedef struct MfStep
+{
+	bool		quiet;			/* the row is complete: no check, no event */
+	bool		sums;			/* amounts may change, and mesflow's own steps */
+	bool		touched;		/* an event even where no column changes */
+	const char *actor;
+	const char *system;
+	const char *note;
+	const char *detail;			/* JSON object: into the body */
+	const char *tracking;		/* to be kept with the order */
+	const char *expect;			/* the status that it must have */
+} MfStep;
+
+/* The step under way; NULL where there is none. */
+extern const MfStep *mf_step;
+
+/* Runs work(arg) as this step; also where it throws, the step is over then. */
+extern void mf_step_run(const MfStep *step, void (*work) (void *), void *arg);
+
+/* A status, as order_statuses has it. */
+typedef struct MfStatus
+{
+	char		name[NAMEDATALEN];
+	bool		terminal;
+	bool		hold;
+	bool		changeable;
+	bool		expects;		/* some system must confirm the order */
+} MfStatus;
+
+/* How a step between two statuses stands. */
+typedef enum MfFlowAnswer
+{
+	MF_FLOW_ALLOWED,
+	MF_FLOW_NO_STEP,			/* not from here to there */
+	MF_FLOW_NO_ROLE,			/* not by this role */
+	MF_FLOW_OURS				/* only when mesflow prices */
+} MfFlowAnswer;
+
+/* NULL where there is no such status. */
+extern const MfStatus *mf_flow_status(const char *name);
+extern MfFlowAnswer mf_flow_step(const char *from, const char *to, bool ours);
+
+/* For hints: where an order can go from here, where a status can be. */
+extern char *mf_flow_next(const char *from);
+extern char *mf_flow_statuses(void);
+
+/*
+ * The live items of an order and its cancelled ones, as a body shows them:
+ * the inside of a JSON array.  `pending` is set where one waits for a price.
+ */
+extern void mf_order_items(StringInfo json, const pg_uuid_t *order_id,
+						   bool *pending);
+
+/*
+ * Writes an event about an order.  previous: the status before, or NULL.
+ * The event's key, order, partner, trace and body come from the row.
+ */
+extern void mf_order_write(MfEvent *event, const MfOrder *order,
+						   const char *status, const char *previous,
+						   const StringInfoData *items, const char *detail);
+
+/* Notes until when systems must confirm an order that has this status now. */
+extern void mf_order_expect(const pg_uuid_t *order_id, const char *status);
+
+/* What the live items of an order come to: columns net ... price_expires_at. */
+typedef enum MfTallyColumn
+{
+	MF_TALLY_NET,
+	MF_TALLY_TAX,
+	MF_TALLY_TOTAL,
+	MF_TALLY_CURRENCY,
+	MF_TALLY_EXPIRES_AT,
+	MF_TALLY_COLUMNS
+} MfTallyColumn;
+
+typedef struct MfTally
+{
+	const char *status;			/* where they put an order */
+	bool		complete;		/* all are priced, in one currency */
+	int64		currencies;
+	Datum		value[MF_TALLY_COLUMNS];	/* NULL unless complete */
+	bool		is_null[MF_TALLY_COLUMNS];
+} MfTally;
+
+/* The caller is connected to SPI. */
+extern void mf_order_tally(const pg_uuid_t *order_id, MfTally *tally);
+
+/*
+ * Sums an order up: amounts and status from its items' states.  The row is
+ * locked; false where there is no such order.
+ */
+typedef struct MfSum
+{
+	const pg_uuid_t *order_id;
+	bool		any_status;		/* also where its items cannot change any more */
+	const MfStep *step;
+} MfSum;
+
+extern bool mf_order_sum(const MfSum *sum);
+
+#endif							/* MF_ORDER_H */

@@ -1,0 +1,635 @@
+/*
+ * submit.c
+ *		submit_order: an order gets its id at once.
+ *
+ *	1. what is asked for is read; anything wrong raises before a row is written
+ *	2. the same order again is answered with the order that is there
+ *	3. the order's row is inserted first: whoever submits the same at the same
+ *	   moment waits for it there
+ *	4. a quote for each item, priced at once where its model is measured
+ *	5. items and customer
+ *	6. the order's row is completed, and its one or two events are written
+ *
+ * No job is waited for, and nothing that another order holds.
+ */
+#include "postgres.h"
+
+#include "asked.h"
+#include "catalog/pg_type.h"
+#include "check.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "mesflow.h"
+#include "number.h"
+#include "order.h"
+#include "tables.h"
+#include "trace.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+#include "uuid.h"
+
+#define MAX_REF		200
+
+PG_FUNCTION_INFO_V1(mesflow_submit_order);
+
+static MfPlan known_plan = {
+	.sql = "SELECT p.active, o.id, o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number"
+	" FROM mesflow.partners p"
+	" LEFT JOIN mesflow.orders o ON o.partner OPERATOR(pg_catalog.=) p.code AND o.external_ref OPERATOR(pg_catalog.=) $2"
+	" LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
+	" WHERE p.code OPERATOR(pg_catalog.=) $1",
+	.arguments = 2,
+	.types = {TEXTOID, TEXTOID}
+};
+
+/* Says what is wrong with a partner. */
+static MfPlan partner_plan = {
+	.sql = "SELECT mesflow._partner($1)",
+	.arguments = 1,
+	.types = {TEXTOID}
+};
+
+static MfPlan difference_plan = {
+	.sql = "SELECT mesflow._order_difference($1, $2, $3)",
+	.arguments = 3,
+	.types = {UUIDOID, JSONBOID, JSONBOID}
+};
+
+static MfPlan number_plan = {
+	.sql = "SELECT pg_catalog.nextval('mesflow._order_numbers')",
+	.arguments = 0
+};
+
+/* In the order of MfOrderColumn. */
+static MfPlan insert_plan = {
+	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, priority,"
+	" created_at, due_at, correlation_id, traceparent, status_by, asked_hash, asked_due)"
+	" VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6, $8, $1, $9, $10, $11, $8)"
+	" ON CONFLICT ON CONSTRAINT orders_partner_external_ref_key DO NOTHING",
+	.arguments = 11,
+	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID}
+};
+
+static MfPlan complete_plan = {
+	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, correlation_id = $4, net = $5, tax = $6, total = $7,"
+	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1",
+	.arguments = 9,
+	.types = {UUIDOID, TEXTOID, INT8OID, UUIDOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
+};
+
+static MfPlan quote_plan = {
+	.sql = "SELECT mesflow.request_quote($1, $2, $3, $4, $5, $6, $7)",
+	.arguments = 7,
+	.types = {UUIDOID, TEXTOID, TEXTOID, INT4OID, JSONBOID, TEXTOID, TEXTOID}
+};
+
+/* Held until the order is there: see mark.c. */
+static MfPlan take_plan = {
+	.sql = "SELECT mesflow._take_quote($1, $2)",
+	.arguments = 2,
+	.types = {UUIDOID, TEXTOID}
+};
+
+static MfPlan correlation_plan = {
+	.sql = "SELECT q.correlation_id FROM mesflow._quotes q WHERE q.id OPERATOR(pg_catalog.=) $1",
+	.arguments = 1,
+	.types = {UUIDOID}
+};
+
+static MfPlan items_plan = {
+	.sql = "INSERT INTO mesflow._order_items (id, order_id, position, quote)"
+	" SELECT u.id, $1, u.n, u.quote FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
+	" WITH ORDINALITY AS u (id, quote, n)",
+	.arguments = 3,
+	.types = {UUIDOID, UUIDARRAYOID, UUIDARRAYOID}
+};
+
+static MfPlan customer_plan = {
+	.sql = "INSERT INTO mesflow.customers (order_id, name, email, phone, company, tax_id, locale, address, note, asked_hash)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	.arguments = 10,
+	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, BYTEAOID}
+};
+
+/* What was asked for, and what has come of it so far. */
+typedef struct Submission
+{
+	Datum		partner;
+	Datum		external_ref;
+	Jsonb	   *items_json;
+	Jsonb	   *customer_json;	/* NULL: none */
+	MfAskedItem *items;
+	int			count;
+	MfAskedCustomer customer;
+	bytea	   *items_hash;
+	bytea	   *customer_hash;	/* NULL: no customer */
+	bool		has_due;
+	TimestampTz due_at;
+	char	   *traceparent;
+	int			priority;
+
+	MfOrder		order;			/* as its row will be */
+	pg_uuid_t	id;
+	pg_uuid_t	correlation_id;
+	pg_uuid_t  *quotes;
+	TimestampTz now;
+} Submission;
+
+static char *
+argument_text(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+static void
+check_ref(const char *ref)
+{
+	int			length = ref == NULL ? 0 : pg_mbstrlen(ref);
+
+	if (length < 1 || length > MAX_REF)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_BAD_ARGUMENT),
+				 errmsg("reference not allowed"),
+				 ref == NULL ? errdetail("external_ref is NULL.") :
+				 errdetail("external_ref has %d characters.", length),
+				 errhint("Pass your own number of the order, 1 to %d characters: the same number is the same order.", MAX_REF)));
+}
+
+/* Step 1. */
+static void
+read_arguments(FunctionCallInfo fcinfo, Submission *s)
+{
+	memset(s, 0, sizeof(*s));
+	mf_check_primary();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_FOUND),
+				 errmsg("no such partner"),
+				 errdetail("The partner is NULL."),
+				 errhint("Known partners are in mesflow.partners.")));
+	s->partner = PG_GETARG_DATUM(0);
+	check_ref(argument_text(fcinfo, 1));
+	s->external_ref = PG_GETARG_DATUM(1);
+	s->items_json = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+	s->items = mf_asked_items(s->items_json, &s->count);
+	s->items_hash = mf_asked_items_hash(s->items, s->count);
+	if (!PG_ARGISNULL(3))
+	{
+		s->customer_json = PG_GETARG_JSONB_P(3);
+		(void) mf_asked_customer(s->customer_json, &s->customer);
+		s->customer_hash = mf_asked_customer_hash(&s->customer);
+	}
+	if (!PG_ARGISNULL(4))
+	{
+		s->has_due = true;
+		s->due_at = PG_GETARG_TIMESTAMPTZ(4);
+		if (TIMESTAMP_NOT_FINITE(s->due_at))
+			ereport(ERROR,
+					(errcode(MF_ERRCODE_BAD_ARGUMENT),
+					 errmsg("date not allowed"),
+					 errdetail("due_at is infinite."),
+					 errhint("Give a day, or NULL to have it set at approval.")));
+	}
+	s->traceparent = argument_text(fcinfo, 5);
+	s->priority = PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6);
+}
+
+static bool
+same_bytes(Datum stored, bool is_null, const bytea *asked)
+{
+	bytea	   *known;
+
+	if (is_null || asked == NULL)
+		return is_null && asked == NULL;
+	known = DatumGetByteaPP(stored);
+	return VARSIZE_ANY_EXHDR(known) == VARSIZE_ANY_EXHDR(asked) &&
+		memcmp(VARDATA_ANY(known), VARDATA_ANY(asked), VARSIZE_ANY_EXHDR(asked)) == 0;
+}
+
+static void
+refuse_other(Submission *s, Datum id, const char *number, bool items, bool customer, bool due)
+{
+	StringInfoData detail;
+	Datum		values[3];
+	char		nulls[4] = "   ";
+	char	   *where;
+
+	values[0] = id;
+	values[1] = items ? JsonbPGetDatum(s->items_json) : (Datum) 0;
+	nulls[1] = items ? ' ' : 'n';
+	values[2] = customer && s->customer_json != NULL ? JsonbPGetDatum(s->customer_json) : (Datum) 0;
+	nulls[2] = customer && s->customer_json != NULL ? ' ' : 'n';
+	(void) mf_plan_run(&difference_plan, values, nulls, true);
+	where = mf_plan_text(0, 1);
+
+	initStringInfo(&detail);
+	if (where != NULL && where[0] != '\0')
+		appendStringInfo(&detail, " %s.", where);
+	if (customer && s->customer_json == NULL)
+		appendStringInfoString(&detail, " customer was given and is not any more.");
+	if (due)
+		appendStringInfoString(&detail, " due_at differs.");
+	if (detail.len == 0)
+		appendStringInfoString(&detail, items ? " items differ from those first asked for." :
+							   " customer differs from the one first given.");
+	ereport(ERROR,
+			(errcode(MF_ERRCODE_CONFLICT),
+			 errmsg("this reference is another order's"),
+			 errdetail("external_ref \"%s\" is order %s, which was asked for otherwise:%s",
+					   TextDatumGetCString(s->external_ref), number, detail.data),
+			 errhint("Use a new reference for a new order; change this one with mesflow.change_order.")));
+}
+
+/*
+ * Step 2: the order that is there under this reference, in s->id; false where
+ * there is none.
+ */
+static bool
+find_known(Submission *s)
+{
+	Datum		values[2] = {s->partner, s->external_ref};
+	bool		is_null;
+	Datum		id;
+	Datum		known;
+	bool		items;
+	bool		customer;
+	bool		due;
+
+	if (mf_plan_run(&known_plan, values, NULL, false) == 0)
+	{
+		(void) mf_plan_run(&partner_plan, values, NULL, true);
+		elog(ERROR, "a partner is there and is not there");
+	}
+	id = mf_plan_value(0, 2, &is_null);
+	if (is_null)
+	{
+		if (!DatumGetBool(mf_plan_value(0, 1, &is_null)))
+			(void) mf_plan_run(&partner_plan, values, NULL, true);
+		return false;
+	}
+	s->id = *DatumGetUUIDP(id);
+
+	known = mf_plan_value(0, 3, &is_null);
+	items = !same_bytes(known, is_null, s->items_hash);
+	known = mf_plan_value(0, 4, &is_null);
+	due = is_null ? s->has_due : !s->has_due || DatumGetTimestampTz(known) != s->due_at;
+	known = mf_plan_value(0, 5, &is_null);
+	customer = !same_bytes(known, is_null, s->customer_hash);
+	known = mf_plan_value(0, 6, &is_null);
+	if (DatumGetBool(known))
+		customer = false;		/* erased: nobody knows any more */
+	if (items || customer || due)
+		refuse_other(s, UUIDPGetDatum(&s->id), mf_plan_text(0, 7), items, customer, due);
+	return true;
+}
+
+static void
+set(MfOrder *order, MfOrderColumn column, Datum value)
+{
+	order->value[column] = value;
+	order->is_null[column] = false;
+}
+
+typedef struct Run
+{
+	MfPlan	   *plan;
+	Datum	   *values;
+	const char *nulls;
+	uint64		rows;
+} Run;
+
+static void
+run_plan(void *arg)
+{
+	Run		   *run = arg;
+
+	run->rows = mf_plan_run(run->plan, run->values, run->nulls, false);
+}
+
+/* The guard lets a row pass as it is. */
+static uint64
+run_quietly(MfPlan *plan, Datum *values, const char *nulls)
+{
+	const MfStep quiet = {.quiet = true};
+	Run			run = {plan, values, nulls, 0};
+
+	mf_step_run(&quiet, run_plan, &run);
+	return run.rows;
+}
+
+/* Step 3: false where somebody else has just inserted it. */
+static bool
+insert_order(Submission *s)
+{
+	MfOrder    *order = &s->order;
+	Datum		values[11];
+	char		nulls[12] = "           ";
+	bool		is_null;
+
+	(void) mf_plan_run(&number_plan, NULL, NULL, false);
+	memset(order->is_null, true, sizeof(order->is_null));
+	s->id = mf_uuid7();
+	s->now = GetCurrentTimestamp();
+	set(order, MF_ORDER_ID, UUIDPGetDatum(&s->id));
+	set(order, MF_ORDER_NUMBER,
+		CStringGetTextDatum(mf_order_number(DatumGetInt64(mf_plan_value(0, 1, &is_null)))));
+	set(order, MF_ORDER_PARTNER, s->partner);
+	set(order, MF_ORDER_EXTERNAL_REF, s->external_ref);
+	set(order, MF_ORDER_STATUS, CStringGetTextDatum(MF_STATUS_SUBMITTED));
+	set(order, MF_ORDER_STATUS_SINCE, TimestampTzGetDatum(s->now));
+	set(order, MF_ORDER_PRIORITY, Int32GetDatum(s->priority));
+	set(order, MF_ORDER_CREATED_AT, TimestampTzGetDatum(s->now));
+	if (s->has_due)
+		set(order, MF_ORDER_DUE_AT, TimestampTzGetDatum(s->due_at));
+	if (s->traceparent != NULL)
+		set(order, MF_ORDER_TRACEPARENT, CStringGetTextDatum(s->traceparent));
+	set(order, MF_ORDER_STATUS_BY, CStringGetTextDatum(mf_actor(NULL)));
+
+	values[0] = order->value[MF_ORDER_ID];
+	values[1] = order->value[MF_ORDER_NUMBER];
+	values[2] = s->partner;
+	values[3] = s->external_ref;
+	values[4] = order->value[MF_ORDER_STATUS];
+	values[5] = order->value[MF_ORDER_STATUS_SINCE];
+	values[6] = order->value[MF_ORDER_PRIORITY];
+	values[7] = TimestampTzGetDatum(s->due_at);
+	nulls[7] = s->has_due ? ' ' : 'n';
+	values[8] = order->value[MF_ORDER_TRACEPARENT];
+	nulls[8] = s->traceparent != NULL ? ' ' : 'n';
+	values[9] = order->value[MF_ORDER_STATUS_BY];
+	values[10] = PointerGetDatum(s->items_hash);
+	return run_quietly(&insert_plan, values, nulls) > 0;
+}
+
+/* An error of ours about an item says which one. */
+static void
+name_item(ErrorData *error, int item)
+{
+	const char *detail = error->detail != NULL ? error->detail : "";
+
+	if (strncmp(detail, "options.", strlen("options.")) == 0)
+		error->detail = psprintf("items[%d].%s", item, detail);
+	else
+		error->detail = psprintf("items[%d]: %s", item, detail);
+}
+
+static bool
+is_ours(int sqlstate)
+{
+	const char *state = unpack_sql_state(sqlstate);
+
+	return state[0] == 'M' && state[1] == 'F';
+}
+
+/* Quotes an item, or takes the quote that it names. */
+static void
+quote_item(Submission *s, int number)
+{
+	const MfAskedItem *item = &s->items[number];
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		bool		is_null;
+
+		if (item->by_quote)
+		{
+			Datum		values[2] = {UUIDPGetDatum(&item->quote), s->partner};
+
+			(void) mf_plan_run(&take_plan, values, NULL, false);
+			s->quotes[number] = item->quote;
+		}
+		else
+		{
+			Datum		values[7];
+			char		nulls[8] = "       ";
+
+			values[0] = UUIDPGetDatum(&item->model);
+			values[1] = CStringGetTextDatum(item->material);
+			values[2] = CStringGetTextDatum(item->process);
+			values[3] = Int32GetDatum(item->quantity);
+			values[4] = JsonbPGetDatum(item->options);
+			values[5] = s->partner;
+			values[6] = s->order.value[MF_ORDER_TRACEPARENT];
+			nulls[6] = s->traceparent != NULL ? ' ' : 'n';
+			(void) mf_plan_run(&quote_plan, values, nulls, false);
+			s->quotes[number] = *DatumGetUUIDP(mf_plan_value(0, 1, &is_null));
+		}
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (is_ours(error->sqlerrcode))
+			name_item(error, number);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+/* Step 4. */
+static void
+quote_items(Submission *s)
+{
+	s->quotes = palloc(s->count * sizeof(pg_uuid_t));
+	for (int i = 0; i < s->count; i++)
+	{
+		for (int j = 0; s->items[i].by_quote && j < i; j++)
+			if (s->items[j].by_quote &&
+				memcmp(&s->items[i].quote, &s->items[j].quote, UUID_LEN) == 0)
+				ereport(ERROR,
+						(errcode(MF_ERRCODE_CONFLICT),
+						 errmsg("a quote is bought once"),
+						 errdetail("items[%d].quote is that of items[%d].", i, j),
+						 errhint("Ask for another quote with request_quote.")));
+		quote_item(s, i);
+		SPI_freetuptable(SPI_tuptable);
+	}
+}
+
+static Datum
+uuid_array(const pg_uuid_t *uuids, int count)
+{
+	Datum	   *elements = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		elements[i] = UUIDPGetDatum(&uuids[i]);
+	return PointerGetDatum(construct_array(elements, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+/* Step 5. */
+static void
+insert_items(Submission *s)
+{
+	pg_uuid_t  *ids = palloc(s->count * sizeof(pg_uuid_t));
+	Datum		values[3];
+
+	for (int i = 0; i < s->count; i++)
+		ids[i] = mf_uuid7();
+	values[0] = UUIDPGetDatum(&s->id);
+	values[1] = uuid_array(ids, s->count);
+	values[2] = uuid_array(s->quotes, s->count);
+	(void) mf_plan_run(&items_plan, values, NULL, false);
+}
+
+static void
+insert_customer(Submission *s)
+{
+	Datum		values[MF_CUSTOMER_COLUMNS + 2];
+	char		nulls[MF_CUSTOMER_COLUMNS + 3] = "          ";
+
+	if (s->customer_json == NULL)
+		return;
+	values[0] = UUIDPGetDatum(&s->id);
+	for (int i = 0; i < MF_CUSTOMER_COLUMNS; i++)
+	{
+		values[i + 1] = s->customer.value[i];
+		nulls[i + 1] = s->customer.is_null[i] ? 'n' : ' ';
+	}
+	values[MF_CUSTOMER_COLUMNS + 1] = PointerGetDatum(s->customer_hash);
+	(void) mf_plan_run(&customer_plan, values, nulls, false);
+}
+
+/*
+ * The trace id: the caller's; of the first item's model where the caller has
+ * none; a new one where what the caller has is none, which the event notes.
+ */
+static void
+find_correlation(Submission *s)
+{
+	Datum		value = UUIDPGetDatum(&s->quotes[0]);
+	bool		is_null;
+
+	if (s->traceparent != NULL)
+	{
+		if (!mf_trace_id(s->traceparent, &s->correlation_id))
+			s->correlation_id = mf_uuid7();
+	}
+	else
+	{
+		(void) mf_plan_run(&correlation_plan, &value, NULL, false);
+		s->correlation_id = *DatumGetUUIDP(mf_plan_value(0, 1, &is_null));
+	}
+	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
+}
+
+static void
+write_event(Submission *s, const char *status, const char *previous, int64 seq,
+			const StringInfoData *items, const char *detail)
+{
+	MfEvent		event;
+	Interval	no_time = {0};
+
+	mf_event_start(&event, psprintf("order.%s", status), mf_order_id_text(&s->order));
+	event.at = s->now;
+	event.key_seq = seq;
+	event.dwell = previous != NULL ? &no_time : NULL;
+	event.actor = mf_order_text(&s->order, MF_ORDER_STATUS_BY);
+	mf_order_write(&event, &s->order, status, previous, items, detail);
+	mf_order_expect(&s->id, status);
+}
+
+/* Step 6. */
+static void
+complete_order(Submission *s)
+{
+	static const MfOrderColumn amounts[MF_TALLY_COLUMNS] = {
+		MF_ORDER_NET, MF_ORDER_TAX, MF_ORDER_TOTAL, MF_ORDER_CURRENCY, MF_ORDER_PRICE_EXPIRES_AT
+	};
+
+	MfTally		tally;
+	bool		moves;
+	Datum		values[4 + MF_TALLY_COLUMNS];
+	char		nulls[4 + MF_TALLY_COLUMNS + 1] = "         ";
+	StringInfoData items;
+	StringInfoData detail;
+	bool		pending;
+
+	mf_order_tally(&s->id, &tally);
+	if (tally.currencies > 1)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_BAD_ARGUMENT),
+				 errmsg("items in different currencies"),
+				 errdetail("The quotes of items are in " INT64_FORMAT " currencies.", tally.currencies),
+				 errhint("Order them apart, one order per currency.")));
+	moves = strcmp(tally.status, MF_STATUS_SUBMITTED) != 0;
+	find_correlation(s);
+
+	values[0] = UUIDPGetDatum(&s->id);
+	values[1] = CStringGetTextDatum(tally.status);
+	values[2] = Int64GetDatum(moves ? 2 : 1);
+	values[3] = UUIDPGetDatum(&s->correlation_id);
+	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
+	{
+		values[4 + i] = tally.value[i];
+		nulls[4 + i] = tally.is_null[i] ? 'n' : ' ';
+		if (!tally.is_null[i])
+			set(&s->order, amounts[i], tally.value[i]);
+	}
+	(void) run_quietly(&complete_plan, values, nulls);
+
+	initStringInfo(&items);
+	mf_order_items(&items, &s->id, &pending);
+	initStringInfo(&detail);
+	appendStringInfoChar(&detail, '{');
+	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
+		mf_body_text(&detail, "traceparent_ignored", pnstrdup(s->traceparent, pg_mbcliplen(s->traceparent, strlen(s->traceparent), 200)));
+	appendStringInfoChar(&detail, '}');
+	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &items, detail.data);
+	if (moves)
+		write_event(s, tally.status, MF_STATUS_SUBMITTED, 2, &items, NULL);
+}
+
+static void
+submit(Submission *s)
+{
+	for (int try = 0;; try++)
+	{
+		if (find_known(s))
+			return;
+		if (insert_order(s))
+			break;
+
+		/*
+		 * It is committed, but a snapshot of the whole transaction has it
+		 * not.
+		 */
+		if (try > 0)
+			ereport(ERROR,
+					(errcode(MF_ERRCODE_CONFLICT),
+					 errmsg("the same order has arrived at the same moment"),
+					 errdetail("external_ref \"%s\" was submitted by another transaction, which this one cannot see.",
+							   TextDatumGetCString(s->external_ref)),
+					 errhint("Submit it again in a new transaction: it returns the order that is there.")));
+	}
+	quote_items(s);
+	insert_items(s);
+	insert_customer(s);
+	complete_order(s);
+}
+
+/*
+ * submit_order(partner text, external_ref text, items jsonb, customer jsonb,
+ * due_at timestamptz, traceparent text, priority integer): the order's id.
+ */
+PGDLLEXPORT Datum
+mesflow_submit_order(PG_FUNCTION_ARGS)
+{
+	Submission	s;
+	pg_uuid_t  *id;
+
+	read_arguments(fcinfo, &s);
+	mf_spi_connect();
+	submit(&s);
+	SPI_finish();
+	id = palloc(sizeof(pg_uuid_t));
+	*id = s.id;
+	PG_RETURN_UUID_P(id);
+}

@@ -1,0 +1,88 @@
+/*
+ * tables.c
+ *		Our own tables, seen from C.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "mesflow.h"
+#include "tables.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+Oid
+mf_relation(const char *name)
+{
+	Oid			namespace = get_namespace_oid(MF_EXTENSION, false);
+	Oid			relation = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("there is no relation \"%s.%s\"", MF_EXTENSION, name)));
+	return relation;
+}
+
+void
+mf_columns_check(Relation relation, const char *const *names, int count,
+				 Oid *checked)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	if (*checked == RelationGetRelid(relation))
+		return;
+	if (desc->natts < count)
+		elog(ERROR, "table \"%s\" has %d columns, %d are needed",
+			 RelationGetRelationName(relation), desc->natts, count);
+	for (int i = 0; i < count; i++)
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), names[i]) != 0)
+			elog(ERROR, "column %d of table \"%s\" is \"%s\", not \"%s\"", i + 1,
+				 RelationGetRelationName(relation),
+				 NameStr(TupleDescAttr(desc, i)->attname), names[i]);
+	*checked = RelationGetRelid(relation);
+}
+
+uint64
+mf_plan_run(MfPlan *plan, Datum *values, const char *nulls, bool read_only)
+{
+	int			result;
+
+	if (plan->plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare_cursor(plan->sql, plan->arguments, plan->types,
+											  CURSOR_OPT_GENERIC_PLAN);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "SPI_prepare_cursor failed: %s",
+				 SPI_result_code_string(SPI_result));
+		plan->plan = made;
+	}
+	result = SPI_execute_plan(plan->plan, values, nulls, read_only, 0);
+	if (result < 0)
+		elog(ERROR, "a statement failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+Datum
+mf_plan_value(uint64 row, int column, bool *is_null)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column,
+						 is_null);
+}
+
+char *
+mf_plan_text(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = mf_plan_value(row, column, &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+void
+mf_spi_connect(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
