@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "mesflow.h"
 #include "tables.h"
@@ -41,6 +42,20 @@ mf_columns_check(Relation relation, const char *const *names, int count,
 				 RelationGetRelationName(relation),
 				 NameStr(TupleDescAttr(desc, i)->attname), names[i]);
 	*checked = RelationGetRelid(relation);
+}
+
+/* All at once: one by one, each would be looked for from the first on. */
+void
+mf_columns_open(Relation relation, HeapTuple tuple, int count, Datum *values,
+				bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	Datum		all_values[MaxTupleAttributeNumber];
+	bool		all_nulls[MaxTupleAttributeNumber];
+
+	heap_deform_tuple(tuple, desc, all_values, all_nulls);
+	memcpy(values, all_values, count * sizeof(Datum));
+	memcpy(nulls, all_nulls, count * sizeof(bool));
 }
 
 uint64

@@ -6,6 +6,7 @@
 #ifndef MF_TABLES_H
 #define MF_TABLES_H
 
+#include "access/htup.h"
 #include "executor/spi.h"
 #include "utils/relcache.h"
 
@@ -19,6 +20,10 @@ extern Oid	mf_relation(const char *name);
  */
 extern void mf_columns_check(Relation relation, const char *const *names,
 							 int count, Oid *checked);
+
+/* The first columns of a row: values and nulls have room for so many. */
+extern void mf_columns_open(Relation relation, HeapTuple tuple, int count,
+							Datum *values, bool *nulls);
 
 /* Most arguments of a kept plan. */
 #define MF_PLAN_ARGUMENTS	16

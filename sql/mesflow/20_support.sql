@@ -113,6 +113,7 @@ BEGIN
   INSERT INTO mesflow._identity (system_identifier, database, reason)
     SELECT mesflow._system_identifier(), d.oid, arm.reason
       FROM pg_database d WHERE d.datname = current_database();
+  PERFORM mesflow._remove_defaults();
   PERFORM mesflow._note_contents();
   PERFORM mesflow._wake('pricing');
 END

@@ -36,11 +36,12 @@ CREATE TABLE _quotes (
   note text,
   pricing_mark bigint,
   preflight boolean NOT NULL DEFAULT false,
+  told boolean,
   CHECK (CASE state WHEN 'priced' THEN total = net + tax ELSE state IN ('pending', 'review', 'failed', 'cancelled') END IS TRUE)
 );
 CREATE INDEX ON _quotes (model);
 COMMENT ON TABLE _quotes IS
-  'Prices promised, and what became of the requests for them; expiry is judged by the clock when read. by_hand: a person set the price; preflight: nobody has asked for it yet. The versions are those of the rows, the engine and the pricing function that it was made from.';
+  'Prices promised, and what became of the requests for them; expiry is judged by the clock when read. by_hand: a person set the price; preflight: nobody has asked for it yet. told: its events so far are written; NULL only on its way in, so that a restored row is told as one that is known. The versions are those of the rows, the engine and the pricing function that it was made from.';
 
 -- A foreign key would ask for the model again with every quote, which costs as much as the rest of the insert; quotes are
 -- made from models just read, so it is enough that a model with quotes stays.

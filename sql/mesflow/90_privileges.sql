@@ -57,7 +57,9 @@ DECLARE
   part record;
 BEGIN
   FOR part IN SELECT * FROM (VALUES
-      ('_identity', ''), ('partners', 'WHERE code <> ''shop'' OR version > 1'), ('systems', 'WHERE code NOT IN (''shop'', ''crm'', ''mes'')'), ('materials', ''),
+      ('_identity', ''), ('partners', 'WHERE code <> ''shop'' OR version > 1'), ('systems', 'WHERE NOT mesflow._is_default(''systems'', to_jsonb(systems))'),
+      ('order_statuses', 'WHERE NOT mesflow._is_default(''order_statuses'', to_jsonb(order_statuses))'),
+      ('order_transitions', 'WHERE NOT mesflow._is_default(''order_transitions'', to_jsonb(order_transitions))'), ('_defaults_removed', ''), ('materials', ''),
       ('price_lists', ''), ('processes', ''), ('rates', ''), ('quantity_breaks', ''), ('limits', ''), ('expectations', ''), ('operators', ''),
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),

@@ -41,20 +41,12 @@ static const char *const quote_columns[QUOTE_COLUMNS] = {
 	"state", "unit_price", "net", "tax", "total"
 };
 
-/* A row of one of the two, its columns up to COUNT. */
+/* A row of one of the two. */
 typedef struct Row
 {
 	Datum		value[QUOTE_COLUMNS];
 	bool		is_null[QUOTE_COLUMNS];
 } Row;
-
-static void
-open_row(Row *row, Relation relation, HeapTuple tuple, int count)
-{
-	for (int i = 0; i < count; i++)
-		row->value[i] = heap_getattr(tuple, i + 1, RelationGetDescr(relation),
-									 &row->is_null[i]);
-}
 
 static Numeric
 money(const Row *row, int column)
@@ -114,14 +106,14 @@ mf_order_items(StringInfo json, const pg_uuid_t *order_id, bool *pending)
 		SysScanDesc quote_scan;
 		HeapTuple	quote_tuple;
 
-		open_row(&item, items, tuple, ITEM_COLUMNS);
+		mf_columns_open(items, tuple, ITEM_COLUMNS, item.value, item.is_null);
 		ScanKeyInit(&quote_key, QUOTE_ID + 1, BTEqualStrategyNumber, F_UUID_EQ,
 					item.value[ITEM_QUOTE]);
 		quote_scan = systable_beginscan(quotes, quotes_index, true, NULL, 1, &quote_key);
 		quote_tuple = systable_getnext(quote_scan);
 		if (HeapTupleIsValid(quote_tuple))
 		{
-			open_row(&quote, quotes, quote_tuple, QUOTE_COLUMNS);
+			mf_columns_open(quotes, quote_tuple, QUOTE_COLUMNS, quote.value, quote.is_null);
 			append_item(json, &item, &quote, pending);
 		}
 		systable_endscan(quote_scan);

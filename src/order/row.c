@@ -27,11 +27,8 @@ mf_order_open(MfOrder *order, Relation orders, HeapTuple tuple)
 {
 	static Oid	checked = InvalidOid;
 
-	TupleDesc	desc = RelationGetDescr(orders);
-
 	mf_columns_check(orders, mf_order_column_names, MF_ORDER_COLUMNS, &checked);
-	for (int i = 0; i < MF_ORDER_COLUMNS; i++)
-		order->value[i] = heap_getattr(tuple, i + 1, desc, &order->is_null[i]);
+	mf_columns_open(orders, tuple, MF_ORDER_COLUMNS, order->value, order->is_null);
 }
 
 char *

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "outbox.h"
@@ -57,8 +58,8 @@ static const char *const column_names[COLUMNS] = {
 
 typedef struct Quote
 {
-	Datum	   *value;
-	bool	   *is_null;
+	Datum		value[COLUMNS];
+	bool		is_null[COLUMNS];
 } Quote;
 
 static char *
@@ -108,9 +109,42 @@ append_quote(StringInfo body, const Quote *quote)
 	mf_body_close(body, '}');
 }
 
+static void
+tell(const Quote *quote)
+{
+	MfEvent		event;
+	StringInfoData body;
+	char	   *id = DatumGetCString(DirectFunctionCall1(uuid_out, quote->value[COL_ID]));
+
+	mf_event_start(&event, psprintf("quote.%s", text_of(quote, COL_STATE)), id);
+	event.partner = text_of(quote, COL_PARTNER);
+	event.quantity = DatumGetInt32(quote->value[COL_QUANTITY]);
+	event.correlation_id = uuid_of(quote, COL_CORRELATION_ID);
+	event.traceparent = text_of(quote, COL_TRACEPARENT);
+	mf_body_start(&body, &event);
+	append_quote(&body, quote);
+	mf_body_end(&body);
+	mf_outbox_write(&event, &body);
+}
+
+/* Is this a state that is told?  A quote that nobody asked for is not. */
+static bool
+is_told(const Quote *quote, TupleDesc desc, HeapTuple tuple)
+{
+	bool		is_null;
+	Datum		preflight = heap_getattr(tuple, SPI_fnumber(desc, "preflight"), desc, &is_null);
+	char	   *state = text_of(quote, COL_STATE);
+
+	return (is_null || !DatumGetBool(preflight)) &&
+		(strcmp(state, "priced") == 0 || strcmp(state, "review") == 0 ||
+		 strcmp(state, "failed") == 0);
+}
+
 /*
- * Row trigger of _quotes, after it has become priced, failed or one for a
- * person.  Its condition, in the install script, leaves all others out.
+ * Row trigger of _quotes.  Before an insert it writes the event, where there
+ * is one, and notes in the row that it has; a row that comes with that note
+ * was restored, and the trigger's condition, in the install script, leaves it
+ * out.  After an update that condition has found what has changed.
  */
 PGDLLEXPORT Datum
 mesflow_quote_event(PG_FUNCTION_ARGS)
@@ -121,29 +155,24 @@ mesflow_quote_event(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	Quote		quote;
-	MfEvent		event;
-	StringInfoData body;
-	char	   *id;
+	bool		is_insert;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called as a trigger");
+	is_insert = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	tuple = is_insert ? trigger->tg_trigtuple : trigger->tg_newtuple;
 	desc = RelationGetDescr(trigger->tg_relation);
 	mf_columns_check(trigger->tg_relation, column_names, COLUMNS, &checked);
-	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple :
-		trigger->tg_trigtuple;
-	quote.value = palloc(desc->natts * sizeof(Datum));
-	quote.is_null = palloc(desc->natts * sizeof(bool));
-	heap_deform_tuple(tuple, desc, quote.value, quote.is_null);
+	mf_columns_open(trigger->tg_relation, tuple, COLUMNS, quote.value, quote.is_null);
+	if (is_told(&quote, desc, tuple))
+		tell(&quote);
+	if (is_insert)
+	{
+		int			column = SPI_fnumber(desc, "told");
+		Datum		told = BoolGetDatum(true);
+		bool		is_null = false;
 
-	id = DatumGetCString(DirectFunctionCall1(uuid_out, quote.value[COL_ID]));
-	mf_event_start(&event, psprintf("quote.%s", text_of(&quote, COL_STATE)), id);
-	event.partner = text_of(&quote, COL_PARTNER);
-	event.quantity = DatumGetInt32(quote.value[COL_QUANTITY]);
-	event.correlation_id = uuid_of(&quote, COL_CORRELATION_ID);
-	event.traceparent = text_of(&quote, COL_TRACEPARENT);
-	mf_body_start(&body, &event);
-	append_quote(&body, &quote);
-	mf_body_end(&body);
-	mf_outbox_write(&event, &body);
-	return PointerGetDatum(NULL);
+		tuple = heap_modify_tuple_by_cols(tuple, desc, 1, &column, &told, &is_null);
+	}
+	return PointerGetDatum(tuple);
 }
