@@ -65,19 +65,7 @@ COMMENT ON FUNCTION _library_version() IS 'The version of the loaded library.';
 
 -- The trace context of a caller (W3C Trace Context, section 3.2). A header that is not one counts as absent.
 CREATE FUNCTION _trace_id(traceparent text) RETURNS uuid
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN CASE
-    WHEN traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$'
-     AND substr(traceparent, 1, 2) <> 'ff' AND (substr(traceparent, 1, 2) <> '00' OR length(traceparent) = 55)
-     AND substr(traceparent, 4, 32) <> repeat('0', 32)
-     AND substr(traceparent, 37, 16) <> repeat('0', 16)
-    THEN substr(traceparent, 4, 32)::uuid
-  END;
-END
-$$;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_trace_id';
 COMMENT ON FUNCTION _trace_id(text) IS
   'The trace id of a traceparent header, as the correlation id; NULL where the header is absent or not valid.';
 
