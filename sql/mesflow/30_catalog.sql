@@ -251,40 +251,12 @@ COMMENT ON COLUMN processes.version IS 'counts its edits';
 
 -- Does one option's value suit its declaration?
 CREATE FUNCTION _option_fits(declared jsonb, value jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT CASE coalesce($1 ->> 'type', 'text')
-           WHEN 'number' THEN jsonb_typeof($2) = 'number'
-           WHEN 'integer' THEN jsonb_typeof($2) = 'number' AND ($2 #>> '{}')::numeric % 1 = 0
-           WHEN 'boolean' THEN jsonb_typeof($2) = 'boolean'
-           ELSE jsonb_typeof($2) = 'string' AND length($2 #>> '{}') <= 1000
-         END
-     AND (NOT $1 ? 'allowed' OR $1 -> 'allowed' @> $2)
-     AND (NOT $1 ? 'min' OR jsonb_typeof($2) <> 'number' OR ($2 #>> '{}')::numeric >= ($1 ->> 'min')::numeric)
-     AND (NOT $1 ? 'max' OR jsonb_typeof($2) <> 'number' OR ($2 #>> '{}')::numeric <= ($1 ->> 'max')::numeric)
-$$;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_option_fits';
 COMMENT ON FUNCTION _option_fits(jsonb, jsonb) IS 'Does a value suit its declaration in processes.options: type, allowed, min, max?';
 
 -- What the built-in formulas can take at all, whatever a process declares.
 CREATE FUNCTION _option_possible(key text, value jsonb) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF jsonb_typeof(value) <> 'number' THEN
-    RETURN true;
-  END IF;
-  RETURN CASE key
-    WHEN 'scale' THEN (value #>> '{}')::numeric BETWEEN 0.001 AND 1000
-    WHEN 'infill' THEN (value #>> '{}')::numeric BETWEEN 0 AND 1
-    WHEN 'wall_mm' THEN (value #>> '{}')::numeric BETWEEN 0 AND 1000
-    WHEN 'layer_height' THEN (value #>> '{}')::numeric BETWEEN 0.0001 AND 1000
-    WHEN 'stones' THEN (value #>> '{}')::numeric BETWEEN 0 AND 1000000
-    ELSE true
-  END;
-END
-$$;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_option_possible';
 COMMENT ON FUNCTION _option_possible(text, jsonb) IS
   'Is this a value that a part can have: scale 0.001 to 1000, infill 0 to 1, wall_mm 0 to 1000, layer_height 0.0001 to 1000, stones 0 to 1,000,000? Other options: true.';
 
@@ -480,37 +452,34 @@ END
 $$;
 COMMENT ON FUNCTION _process(text) IS 'The process of this code; MF404 otherwise.';
 
--- The options a quote is priced with: those given, checked, and the defaults of the others.
-CREATE FUNCTION _full_options(process processes, options jsonb) RETURNS jsonb
+-- The options a quote is priced with: those given, checked, and the defaults of the others. What is wrong with one is said
+-- here, and found in C.
+CREATE FUNCTION _refuse_option(process processes, options jsonb, key text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  key text;
-  value jsonb;
-  declared jsonb;
+  declared constant jsonb := process.options -> key;
+  value constant jsonb := options -> key;
 BEGIN
-  IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
+  IF key IS NULL THEN
     PERFORM mesflow._raise('MF400', 'options must be a JSON object', format('The options are %s.', coalesce(left(options::text, 200), 'NULL')),
                            'Pass for example {"infill": 0.3}, or {} for the defaults.');
+  ELSIF declared IS NULL THEN
+    PERFORM mesflow._raise('MF400', 'unknown option', format('options.%s is not known to process "%s".', left(key, 100), process.code),
+      'Allowed options: ' || mesflow._codes(ARRAY(SELECT k FROM jsonb_object_keys(process.options) k ORDER BY 1)) || '.');
+  ELSE
+    PERFORM mesflow._raise('MF400', 'option not allowed', format('options.%s is %s.', key, left(value::text, 200)),
+      format('Allowed for "%s" in process "%s": %s%s.', key, process.code, declared,
+             CASE WHEN coalesce(declared ->> 'type', 'text') = 'text' AND length(value #>> '{}') > 1000 THEN ', of up to 1000 characters'
+                  WHEN mesflow._option_fits(declared, value) THEN ', within what a part can have' ELSE '' END));
   END IF;
-  IF options = '{}' THEN
-    RETURN process.defaults;
-  END IF;
-  FOR key, value IN SELECT o.key, o.value FROM jsonb_each(options) o LOOP
-    declared := process.options -> key;
-    IF declared IS NULL THEN
-      PERFORM mesflow._raise('MF400', 'unknown option', format('options.%s is not known to process "%s".', left(key, 100), process.code),
-        'Allowed options: ' || mesflow._codes(ARRAY(SELECT k FROM jsonb_object_keys(process.options) k ORDER BY 1)) || '.');
-    ELSIF NOT mesflow._option_fits(declared, value) OR NOT mesflow._option_possible(key, value) THEN
-      PERFORM mesflow._raise('MF400', 'option not allowed', format('options.%s is %s.', key, left(value::text, 200)),
-        format('Allowed for "%s" in process "%s": %s%s.', key, process.code, declared,
-               CASE WHEN coalesce(declared ->> 'type', 'text') = 'text' AND length(value #>> '{}') > 1000 THEN ', of up to 1000 characters'
-                    WHEN mesflow._option_fits(declared, value) THEN ', within what a part can have' ELSE '' END));
-    END IF;
-  END LOOP;
-  RETURN process.defaults || options;
 END
 $$;
+COMMENT ON FUNCTION _refuse_option(processes, jsonb, text) IS
+  'MF400 for an option that is not allowed, or, where no key is named, for options that are no object.';
+
+CREATE FUNCTION _full_options(process processes, options jsonb) RETURNS jsonb
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'mesflow_full_options';
 COMMENT ON FUNCTION _full_options(processes, jsonb) IS
   'The options given, checked against processes.options, over the defaults of the others. MF400 names what is allowed.';

@@ -341,6 +341,11 @@ CREATE TRIGGER guard_delete AFTER DELETE ON quantity_breaks REFERENCING OLD TABL
 
 -- Which list prices what ----------------------------------------------------------------------------------------------
 
+CREATE FUNCTION _list_in_force(partner partners) RETURNS price_lists
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'mesflow_list_in_force';
+COMMENT ON FUNCTION _list_in_force(partners) IS
+  'The list that prices the partner now: the newest active revision of its own, or the newest active general one, in its currency. NULL where there is none.';
+
 CREATE FUNCTION _price_list(partner partners, wanted text) RETURNS price_lists
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -348,35 +353,21 @@ AS $$
 DECLARE
   list mesflow.price_lists;
 BEGIN
-  IF wanted IS NOT NULL THEN
-    SELECT * INTO list FROM mesflow.price_lists l WHERE l.code = wanted;
-    IF NOT FOUND THEN
-      PERFORM mesflow._raise('MF404', 'no such price list', format('There is no price list "%s".', wanted),
-        'Known price lists: ' || mesflow._codes(ARRAY(SELECT l.code FROM mesflow.price_lists l ORDER BY 1 LIMIT 21)) || '.');
-    END IF;
-  ELSIF partner.price_list IS NOT NULL THEN
-    SELECT * INTO list FROM mesflow.price_lists l
-     WHERE l.family = (SELECT n.family FROM mesflow.price_lists n WHERE n.code = partner.price_list)
-       AND l.state = 'active' AND l.valid_from <= clock_timestamp()
-     ORDER BY l.valid_from DESC, l.code DESC LIMIT 1;
-  ELSIF partner.currency IS NOT NULL THEN
-    SELECT * INTO list FROM mesflow.price_lists l
-     WHERE l.state = 'active' AND l.general AND l.valid_from <= clock_timestamp() AND l.currency = partner.currency
-     ORDER BY l.valid_from DESC, l.code DESC LIMIT 1;
-  ELSE
-    SELECT * INTO list FROM mesflow.price_lists l
-     WHERE l.state = 'active' AND l.general AND l.valid_from <= clock_timestamp()
-     ORDER BY l.valid_from DESC, l.code DESC LIMIT 1;
+  IF wanted IS NULL THEN
+    RETURN mesflow._list_in_force(partner);
+  END IF;
+  SELECT * INTO list FROM mesflow.price_lists l WHERE l.code = wanted;
+  IF NOT FOUND THEN
+    PERFORM mesflow._raise('MF404', 'no such price list', format('There is no price list "%s".', wanted),
+      'Known price lists: ' || mesflow._codes(ARRAY(SELECT l.code FROM mesflow.price_lists l ORDER BY 1 LIMIT 21)) || '.');
   END IF;
   RETURN list;
 END
 $$;
 COMMENT ON FUNCTION _price_list(partners, text) IS
-  'The list of this code (MF404), or with NULL the one that prices the partner now: the newest active revision of its own, or the newest active general one, in its currency. All NULL where there is none.';
+  'The list of this code (MF404), or with NULL the one that prices the partner now. All NULL where there is none.';
 
 CREATE FUNCTION _rates(list price_lists, process text, material text) RETURNS jsonb
-LANGUAGE c STABLE
-SET enable_seqscan = off                 -- the plan is kept, and may be made while the table is small
-AS 'MODULE_PATHNAME', 'mesflow_rates';
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'mesflow_rates';
 COMMENT ON FUNCTION _rates(price_lists, text, text) IS
   'The rates that hold for a process and material in a price list, {"name": value}, the most specific of each name. Under _private, by name, which of them customers do not see; under _breaks the quantity breaks [[from, percent]]; under _digits the decimals of the currency.';

@@ -102,68 +102,9 @@ COMMENT ON FUNCTION _price_pending(uuid, _measurements) IS 'Prices a pending quo
 
 CREATE FUNCTION request_quote(model uuid, material text, process text, quantity integer DEFAULT 1, options jsonb DEFAULT '{}',
                               partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE c SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-  named record;
-  price mesflow._price;
-  all_options jsonb;
-  quote uuid := mesflow._uuid7();
-  asked_at constant timestamptz := clock_timestamp();
-  job bigint;
-  correlation uuid;
-  prepared uuid;
-BEGIN
-  IF pg_is_in_recovery() THEN
-    PERFORM mesflow._refuse_on_standby();
-  END IF;
-  LOOP
-    SELECT m, a, p, c, r.result INTO named
-      FROM mesflow._models m
-     CROSS JOIN mesflow.materials a
-     CROSS JOIN mesflow.processes p
-     CROSS JOIN mesflow.partners c
-      LEFT JOIN LATERAL (SELECT r AS result FROM mesflow._measurements r WHERE r.sha256 = m.sha256 AND r.unit = m.unit
-                          ORDER BY r.engine_version DESC LIMIT 1) r ON true
-     WHERE m.id = $1 AND m.partner = $6 AND a.code = $2 AND p.code = $3 AND c.code = $6 AND c.active AND $4 BETWEEN 1 AND 1000000;
-    EXIT WHEN FOUND;
-    -- One of these says why; where none does, what was missing came this moment.
-    PERFORM mesflow._check_quantity($4), mesflow._partner($6), mesflow._model($1, $6), mesflow._material($2), mesflow._process($3);
-  END LOOP;
-  all_options := mesflow._full_options(named.p, $5);
-  correlation := CASE WHEN $7 IS NULL THEN (named.m).correlation_id ELSE coalesce(mesflow._trace_id($7), (named.m).correlation_id) END;
-  IF (named.result).engine_version IS NULL THEN
-    PERFORM FROM mesflow._models m WHERE m.id = $1 AND m.content IS NOT NULL FOR KEY SHARE;     -- delete_model waits, and sees the job
-    IF FOUND THEN
-      price.state := 'pending';
-      job := nextval('mesflow._job_ids');
-    ELSE
-      price.state := 'failed';
-      price.error_code := 'deleted';
-      price.error := 'The file was deleted before it was measured.';
-    END IF;
-  ELSE
-    prepared := mesflow._take_preflight($1, named.a, named.p, named.c, $4, all_options, (named.result).engine_version, correlation, $7);
-    IF prepared IS NOT NULL THEN
-      RETURN prepared;
-    END IF;
-    price := mesflow._price_of(named.result, named.a, named.p, named.c, $4, all_options);
-  END IF;
-  INSERT INTO mesflow._quotes (id, partner, model, material, process, quantity, options, state, unit_price, net, tax, total, currency,
-                               breakdown, price_list, lead_days, created_at, priced_at, expires_at, error_code, error, job, correlation_id, traceparent,
-                               material_version, process_version, partner_version, engine_version)
-  VALUES (quote, $6, $1, $2, $3, $4, all_options, price.state, price.unit_price, price.net, price.tax, price.total, price.currency,
-          price.breakdown, price.price_list, coalesce(price.lead_days, (named.p).lead_days), asked_at, CASE WHEN price.state <> 'pending' THEN clock_timestamp() END,
-          price.expires_at, price.error_code, price.error, job,
-          correlation, $7, (named.a).version, (named.p).version, (named.c).version, (named.result).engine_version);
-  IF price.state = 'pending' THEN
-    PERFORM mesflow._queue_job(job, 'price', $1, quote);
-  END IF;
-  RETURN quote;
-END
-$$;
+AS 'MODULE_PATHNAME', 'mesflow_request_quote';
 COMMENT ON FUNCTION request_quote(uuid, text, text, integer, jsonb, text, text) IS
   'Promises a price. A measured model is priced at once, in this transaction, or has been by preflight_quotes; otherwise the quote is pending and priced in the background. A model that cannot be made so gives a quote that failed or is in review, never an error. Errors: MF400 (quantity, options), MF404 (model, material, process, partner), MF423 (partner), MF429 (its jobs waiting).';
 

@@ -1,7 +1,8 @@
 -- Pre-flight quotes: made before anybody asks, so that whoever asks has the answer at once.
 
 -- Where a pre-flight quote is found. Plans are made once, perhaps while the table is empty and all indexes look alike: so
--- the lookups compare the parts by IS NOT DISTINCT FROM and IS TRUE, which no other index can serve.
+-- the lookups, here and in src/price/ahead.c, compare the parts by IS NOT DISTINCT FROM and IS TRUE, which no other index
+-- can serve.
 CREATE FUNCTION _quote_key(model uuid, material text, process text, quantity integer, options jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN jsonb_hash_extended($5, hashtextextended($3, hashtextextended($2, uuid_hash_extended($1, $4))));
@@ -254,44 +255,6 @@ END
 $$;
 COMMENT ON FUNCTION _run_preflight(_batches, timestamptz) IS
   'Makes the quotes of up to 500 combinations, and none after that moment; returns the batch as it is then, with an error_code where it has failed.';
-
-CREATE FUNCTION _take_preflight(model uuid, material materials, process processes, partner partners, quantity integer, options jsonb,
-                                engine_version integer, correlation_id uuid, traceparent text) RETURNS uuid
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan
-AS $$
-#variable_conflict use_column
-DECLARE
-  wanted constant jsonb := CASE WHEN $6 -> 'scale' = '1' AND NOT ($3).defaults ? 'scale' THEN $6 - 'scale' ELSE $6 END;
-  taken uuid;
-BEGIN
-  -- There a quote that somebody else has taken since our snapshot would be an error.
-  IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
-    RETURN NULL;
-  END IF;
-  SELECT q.id INTO taken FROM mesflow._quotes q
-   WHERE q.preflight
-     AND mesflow._quote_key(q.model, q.material, q.process, q.quantity, q.options) = mesflow._quote_key($1, ($2).code, ($3).code, $5, wanted)
-     AND q.model IS NOT DISTINCT FROM $1 AND q.material IS NOT DISTINCT FROM ($2).code AND q.process IS NOT DISTINCT FROM ($3).code
-     AND q.quantity IS NOT DISTINCT FROM $5 AND q.options IS NOT DISTINCT FROM wanted
-     AND q.state IN ('priced', 'review') AND NOT q.by_hand AND (q.expires_at > clock_timestamp()) IS TRUE AND q.engine_version = $7
-     AND q.material_version = ($2).version AND q.process_version = ($3).version AND q.partner_version = ($4).version
-     AND q.price_list = (mesflow._price_list($4, NULL)).code AND q.pricing_mark = mesflow._pricing_mark(($3).pricing_function)
-   LIMIT 1 FOR UPDATE SKIP LOCKED;
-  IF FOUND THEN
-    -- Nothing has changed that it depends on: it is what would be made now, and is valid from now on.
-    UPDATE mesflow._quotes SET preflight = false, correlation_id = $8, traceparent = $9, created_at = clock_timestamp(), priced_at = clock_timestamp(),
-           expires_at = clock_timestamp() + (expires_at - priced_at)
-     WHERE id = taken;
-  END IF;
-  RETURN taken;
-END
-$$;
-COMMENT ON FUNCTION _take_preflight(uuid, materials, processes, partners, integer, jsonb, integer, uuid, text) IS
-  'A pre-flight quote for this very request that still holds, from now on the caller''s alone; NULL where there is none, and above READ COMMITTED. One probe of a partial index.';
 
 CREATE FUNCTION _drop_preflights(portion integer DEFAULT 1000) RETURNS integer
 LANGUAGE plpgsql

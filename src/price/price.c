@@ -112,13 +112,28 @@ set_expiry(const MfRow *list, MfPrice *price)
 										 validity));
 }
 
-static void
-find_price(MfPriceRequest *request, MfPrice *price)
+/* Nothing is known of the price yet. */
+void
+mf_price_start(MfPrice *price)
+{
+	memset(price, 0, sizeof(*price));
+	memset(price->is_null, true, sizeof(price->is_null));
+}
+
+/*
+ * The price of a request whose rows, rates, quantity and options are set.
+ */
+void
+mf_price_find(MfPriceRequest *request, MfPrice *price)
 {
 	char	   *list = mf_row_text(&request->list, "code");
 	char	   *currency;
 	Datum		total;
 
+	request->scale = find_scale(request->options);
+	request->rush = is_rush(request->options);
+	mf_rates_open(&request->rates, DatumGetJsonbP(request->rates_json));
+	mf_price_start(price);
 	mf_price_set(price, MF_PRICE_LEAD_DAYS, Int32GetDatum(lead_days(request)));
 	if (mf_obstacle_find(request, price))
 		return;
@@ -148,13 +163,6 @@ find_price(MfPriceRequest *request, MfPrice *price)
 	set_expiry(&request->list, price);
 	if (!mf_obstacle_review(request, DatumGetNumeric(total), price))
 		mf_price_set_text(price, MF_PRICE_STATE, "priced");
-}
-
-static void
-start(MfPrice *price)
-{
-	memset(price, 0, sizeof(*price));
-	memset(price->is_null, true, sizeof(price->is_null));
 }
 
 /* The price as a row of type _price. */
@@ -188,7 +196,6 @@ mesflow_price(PG_FUNCTION_ARGS)
 	MfPriceRequest request;
 	MfPrice		price;
 
-	start(&price);
 	memset(&request, 0, sizeof(request));
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (PG_ARGISNULL(i) && i != LIST_ARGUMENT)
@@ -205,11 +212,8 @@ mesflow_price(PG_FUNCTION_ARGS)
 	request.quantity = PG_GETARG_INT32(6);
 	request.options_json = PG_GETARG_DATUM(7);
 	request.options = DatumGetJsonbP(request.options_json);
-	request.scale = find_scale(request.options);
-	request.rush = is_rush(request.options);
-	mf_rates_open(&request.rates, DatumGetJsonbP(request.rates_json));
 
-	find_price(&request, &price);
+	mf_price_find(&request, &price);
 
 	mf_row_close(&request.outcome);
 	mf_row_close(&request.material);
@@ -230,7 +234,7 @@ mesflow_price_by_hand(PG_FUNCTION_ARGS)
 	MfPrice		price;
 	MfRow		list;
 
-	start(&price);
+	mf_price_start(&price);
 	mf_row_open(&list, PG_GETARG_HEAPTUPLEHEADER(0));
 	mf_sum_by_hand(&list, mf_currency_digits(mf_row_text(&list, "currency")),
 				   PG_GETARG_INT32(1), PG_GETARG_NUMERIC(2),

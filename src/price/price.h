@@ -53,10 +53,15 @@ typedef struct MfPrice
 	bool		is_null[MF_PRICE_COLUMNS];
 } MfPrice;
 
+extern void mf_price_start(MfPrice *price);
+extern void mf_price_find(MfPriceRequest *request, MfPrice *price);
 extern void mf_price_set(MfPrice *price, MfPriceColumn column, Datum value);
 extern void mf_price_set_text(MfPrice *price, MfPriceColumn column, const char *text);
 extern void mf_price_refuse(MfPrice *price, const char *state, const char *code,
 							const char *why,...) pg_attribute_printf(4, 5);
+
+extern bool mf_list_in_force(const MfRow *partner, Datum *list);
+extern Jsonb *mf_rates_in_force(const MfRow *list, Datum process, Datum material);
 
 extern HeapTupleHeader mf_facts_scaled(const MfRow *outcome, double scale);
 extern bool mf_obstacle_find(const MfPriceRequest *request, MfPrice *price);

@@ -10,11 +10,10 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "json.h"
-#include "lines.h"
-#include "row.h"
+#include "plan.h"
+#include "price.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -24,20 +23,28 @@
 PG_FUNCTION_INFO_V1(mesflow_rates);
 
 /* The most general rates first: the last one of a name stays. */
-#define RATES_SQL \
-	"SELECT r.name, r.value, r.public FROM mesflow.rates r" \
-	" WHERE r.price_list OPERATOR(pg_catalog.=) $1" \
-	" AND r.process_key OPERATOR(pg_catalog.=) ANY ($2)" \
-	" AND r.material_key OPERATOR(pg_catalog.=) ANY ($3)" \
-	" ORDER BY r.process_key, r.material_key"
+static MfPlan rates_plan = {
+	.sql = "SELECT r.name, r.value, r.public FROM mesflow.rates r"
+	" WHERE r.price_list OPERATOR(pg_catalog.=) $1"
+	" AND r.process_key OPERATOR(pg_catalog.=) ANY ($2)"
+	" AND r.material_key OPERATOR(pg_catalog.=) ANY ($3)"
+	" ORDER BY r.process_key, r.material_key",
+	.arguments = 3,
+	.types = {TEXTOID, TEXTARRAYOID, TEXTARRAYOID},
+	.by_index = true
+};
 
 /* Those of the process, in the order of their quantities, after the general. */
-#define BREAKS_SQL \
-	"SELECT b.process_key, b.from_quantity::pg_catalog.numeric, b.percent" \
-	" FROM mesflow.quantity_breaks b" \
-	" WHERE b.price_list OPERATOR(pg_catalog.=) $1" \
-	" AND b.process_key OPERATOR(pg_catalog.=) ANY ($2)" \
-	" ORDER BY b.process_key, b.from_quantity"
+static MfPlan breaks_plan = {
+	.sql = "SELECT b.process_key, b.from_quantity::pg_catalog.numeric, b.percent"
+	" FROM mesflow.quantity_breaks b"
+	" WHERE b.price_list OPERATOR(pg_catalog.=) $1"
+	" AND b.process_key OPERATOR(pg_catalog.=) ANY ($2)"
+	" ORDER BY b.process_key, b.from_quantity",
+	.arguments = 2,
+	.types = {TEXTOID, TEXTARRAYOID},
+	.by_index = true
+};
 
 /* Process and material pairs that a session remembers, of all its lists. */
 #define REMEMBERED_MAX	1000
@@ -50,37 +57,16 @@ typedef struct Remembered
 	Jsonb	   *rates;
 } Remembered;
 
-static SPIPlanPtr rates_plan;
-static SPIPlanPtr breaks_plan;
 static MemoryContext memory = NULL;
 static HTAB *remembered = NULL;
-
-static void
-run(SPIPlanPtr *plan, const char *sql, int arguments, Datum *values)
-{
-	Oid			types[] = {TEXTOID, TEXTARRAYOID, TEXTARRAYOID};
-
-	if (*plan == NULL)
-	{
-		SPIPlanPtr	made = SPI_prepare_cursor(sql, arguments, types,
-											  CURSOR_OPT_GENERIC_PLAN);
-
-		if (made == NULL || SPI_keepplan(made) != 0)
-			elog(ERROR, "SPI_prepare_cursor failed: %s",
-				 SPI_result_code_string(SPI_result));
-		*plan = made;
-	}
-	if (SPI_execute_plan(*plan, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "a lookup of rates failed");
-}
 
 static Datum
 column(uint64 row, int number)
 {
-	bool		is_null;
+	Datum		value;
 
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number,
-						 &is_null);
+	(void) mf_plan_find(row, number, &value);
+	return value;
 }
 
 /* {'', key}: what is general, and what is for this one. */
@@ -145,7 +131,7 @@ look_up(const char *list, const char *currency, Datum process, Datum material)
 	values[2] = general_and(material);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	run(&rates_plan, RATES_SQL, 3, values);
+	(void) mf_plan_run(&rates_plan, values, NULL);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_rates(&state, false);
 	mf_json_push_key(&state, "_private", 8);
@@ -153,7 +139,7 @@ look_up(const char *list, const char *currency, Datum process, Datum material)
 	push_rates(&state, true);
 	(void) pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 
-	run(&breaks_plan, BREAKS_SQL, 2, values);
+	(void) mf_plan_run(&breaks_plan, values, NULL);
 	mf_json_push_key(&state, "_breaks", 7);
 	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	push_breaks(&state);
@@ -222,47 +208,54 @@ remember(Remembered *place, const char *key, TimestampTz valid_from, const Jsonb
 }
 
 /*
- * _rates(list price_lists, process text, material text): {"name": value, ...,
+ * The rates of a list (which may never have been opened): {"name": value, ...,
  * "_private": {"name": true}, "_breaks": [[from, percent], ...], "_digits":
- * decimals}; empty where the list is NULL.
+ * decimals}; empty where there is no list.
  */
-PGDLLEXPORT Datum
-mesflow_rates(PG_FUNCTION_ARGS)
+Jsonb *
+mf_rates_in_force(const MfRow *list, Datum process, Datum material)
 {
+	char	   *code = mf_row_text(list, "code");
+	char	   *currency = mf_row_text(list, "currency");
+	char	   *state = mf_row_text(list, "state");
 	Remembered *place;
-	MfRow		list;
 	Datum		valid_from;
-	char	   *code;
-	char	   *currency;
-	char	   *state;
 	char	   *key;
 	Jsonb	   *rates;
 
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(0))
-		PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	mf_row_open(&list, PG_GETARG_HEAPTUPLEHEADER(0));
-	code = mf_row_text(&list, "code");
-	currency = mf_row_text(&list, "currency");
-	state = mf_row_text(&list, "state");
-	if (!mf_row_find(&list, "valid_from", &valid_from))
-		valid_from = TimestampTzGetDatum(0);
-	mf_row_close(&list);
 	if (code == NULL || currency == NULL || state == NULL)
-		PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 	if (strcmp(state, "draft") == 0)
-		PG_RETURN_JSONB_P(look_up(code, currency, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)));
-	key = psprintf("%s\001%s\001%s", code, TextDatumGetCString(PG_GETARG_DATUM(1)),
-				   TextDatumGetCString(PG_GETARG_DATUM(2)));
+		return look_up(code, currency, process, material);
+
+	if (!mf_row_find(list, "valid_from", &valid_from))
+		valid_from = TimestampTzGetDatum(0);
+	key = psprintf("%s\001%s\001%s", code, TextDatumGetCString(process),
+				   TextDatumGetCString(material));
 	place = recall(key, DatumGetTimestampTz(valid_from));
 	if (place->rates != NULL)
-		PG_RETURN_JSONB_P(copy_to(CurrentMemoryContext, place->rates));
-	rates = look_up(code, currency, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
+		return copy_to(CurrentMemoryContext, place->rates);
+	rates = look_up(code, currency, process, material);
 
 	/* A list without any has not been restored yet. */
 	if (!has_no_rates(rates))
 		remember(place, key, DatumGetTimestampTz(valid_from), rates);
+	return rates;
+}
+
+/* _rates(list price_lists, process text, material text) */
+PGDLLEXPORT Datum
+mesflow_rates(PG_FUNCTION_ARGS)
+{
+	MfRow		list = {0};
+	Jsonb	   *rates;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(0))
+		mf_row_open(&list, PG_GETARG_HEAPTUPLEHEADER(0));
+	rates = mf_rates_in_force(&list, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
+	if (!PG_ARGISNULL(0))
+		mf_row_close(&list);
 	PG_RETURN_JSONB_P(rates);
 }

@@ -55,6 +55,17 @@ mf_row_find(const MfRow *row, const char *column, Datum *value)
 	return false;
 }
 
+/* The value of a column that is never NULL. */
+Datum
+mf_row_need(const MfRow *row, const char *column)
+{
+	Datum		value;
+
+	if (!mf_row_find(row, column, &value))
+		elog(ERROR, "a row has no %s", column);
+	return value;
+}
+
 /* A column of type text; NULL as NULL. */
 char *
 mf_row_text(const MfRow *row, const char *column)
