@@ -8,7 +8,6 @@
 #include "catalog/namespace.h"
 #include "mesflow.h"
 #include "tables.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -56,48 +55,4 @@ mf_columns_open(Relation relation, HeapTuple tuple, int count, Datum *values,
 	heap_deform_tuple(tuple, desc, all_values, all_nulls);
 	memcpy(values, all_values, count * sizeof(Datum));
 	memcpy(nulls, all_nulls, count * sizeof(bool));
-}
-
-uint64
-mf_plan_run(MfPlan *plan, Datum *values, const char *nulls, bool read_only)
-{
-	int			result;
-
-	if (plan->plan == NULL)
-	{
-		SPIPlanPtr	made = SPI_prepare_cursor(plan->sql, plan->arguments, plan->types,
-											  CURSOR_OPT_GENERIC_PLAN);
-
-		if (made == NULL || SPI_keepplan(made) != 0)
-			elog(ERROR, "SPI_prepare_cursor failed: %s",
-				 SPI_result_code_string(SPI_result));
-		plan->plan = made;
-	}
-	result = SPI_execute_plan(plan->plan, values, nulls, read_only, 0);
-	if (result < 0)
-		elog(ERROR, "a statement failed: %s", SPI_result_code_string(result));
-	return SPI_processed;
-}
-
-Datum
-mf_plan_value(uint64 row, int column, bool *is_null)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column,
-						 is_null);
-}
-
-char *
-mf_plan_text(uint64 row, int column)
-{
-	bool		is_null;
-	Datum		value = mf_plan_value(row, column, &is_null);
-
-	return is_null ? NULL : TextDatumGetCString(value);
-}
-
-void
-mf_spi_connect(void)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 }

@@ -57,10 +57,16 @@ CREATE INDEX ON outbox (id);
 CREATE INDEX ON outbox (xid, id);
 CREATE INDEX ON outbox (order_id, id);
 DO $$
+DECLARE
+  col record;
 BEGIN
   FOR slot IN 0..31 LOOP
     EXECUTE format('CREATE TABLE mesflow.outbox_%s PARTITION OF mesflow.outbox FOR VALUES IN (%s)', lpad(slot::text, 2, '0'), slot);
     EXECUTE format('COMMENT ON TABLE mesflow.outbox_%s IS ''Events of days of slot %s.''', lpad(slot::text, 2, '0'), slot);
+    FOR col IN SELECT a.attname, pg_catalog.col_description(a.attrelid, a.attnum) AS what
+                 FROM pg_catalog.pg_attribute a WHERE a.attrelid = 'mesflow.outbox'::regclass AND a.attnum > 0 LOOP
+      EXECUTE format('COMMENT ON COLUMN mesflow.outbox_%s.%I IS %L', lpad(slot::text, 2, '0'), col.attname, col.what);
+    END LOOP;
   END LOOP;
 END
 $$;

@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "miscadmin.h"
 #include "order.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -22,12 +23,16 @@ PG_FUNCTION_INFO_V1(mesflow_order_event);
 
 static MfPlan expect_plan = {
 	.sql = "SELECT mesflow._expect_receipts($1, $2)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, TEXTOID}
 };
 
 static MfPlan release_plan = {
 	.sql = "SELECT mesflow._release_quotes($1)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -43,7 +48,7 @@ mf_order_expect(const pg_uuid_t *order_id, const char *status)
 	values[0] = UUIDPGetDatum(order_id);
 	values[1] = CStringGetTextDatum(status);
 	mf_spi_connect();
-	(void) mf_plan_run(&expect_plan, values, NULL, false);
+	(void) mf_plan_run(&expect_plan, values, NULL);
 	SPI_finish();
 }
 
@@ -54,7 +59,7 @@ release_quotes(const pg_uuid_t *order_id)
 	Datum		value = UUIDPGetDatum(order_id);
 
 	mf_spi_connect();
-	(void) mf_plan_run(&release_plan, &value, NULL, false);
+	(void) mf_plan_run(&release_plan, &value, NULL);
 	SPI_finish();
 }
 

@@ -21,6 +21,7 @@
 #include "guard.h"
 #include "mesflow.h"
 #include "order.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -274,6 +275,7 @@ stamp(Stamps *stamps, MfOrderColumn column, Datum value, bool is_null)
 static MfPlan due_plan = {
 	.sql = "SELECT pg_catalog.max(q.lead_days) FROM mesflow._order_items i JOIN mesflow._quotes q ON q.id OPERATOR(pg_catalog.=) i.quote"
 	" WHERE i.order_id OPERATOR(pg_catalog.=) $1 AND i.cancelled_at IS NULL",
+	.by_index = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -287,8 +289,8 @@ stamp_due(Stamps *stamps, const MfOrder *order, TimestampTz now)
 	Datum		days;
 
 	mf_spi_connect();
-	(void) mf_plan_run(&due_plan, &id, NULL, true);
-	days = mf_plan_value(0, 1, &is_null);
+	(void) mf_plan_run(&due_plan, &id, NULL);
+	is_null = !mf_plan_find(0, 1, &days);
 	SPI_finish();
 	if (!is_null)
 		stamp(stamps, MF_ORDER_DUE_AT,

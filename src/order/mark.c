@@ -14,6 +14,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -34,6 +35,8 @@ enum
 
 static MfPlan mark_plan = {
 	.sql = "INSERT INTO mesflow._orders_to_sum (order_id) VALUES ($1)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -85,7 +88,7 @@ mesflow_mark_order(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	value = UUIDPGetDatum(&order_id);
 	mf_spi_connect();
-	(void) mf_plan_run(&mark_plan, &value, NULL, false);
+	(void) mf_plan_run(&mark_plan, &value, NULL);
 	SPI_finish();
 	mf_wakeup_at_commit(MF_WORKER_PRICING);
 	return PointerGetDatum(NULL);

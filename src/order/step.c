@@ -12,6 +12,7 @@
 #include "funcapi.h"
 #include "mesflow.h"
 #include "order.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -30,6 +31,8 @@ PG_FUNCTION_INFO_V1(mesflow_order_of_event);
 static MfPlan status_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2"
 	" WHERE id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.<>) $2",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, TEXTOID}
 };
@@ -37,6 +40,8 @@ static MfPlan status_plan = {
 static MfPlan priority_plan = {
 	.sql = "UPDATE mesflow.orders SET priority = $2"
 	" WHERE id OPERATOR(pg_catalog.=) $1 AND priority OPERATOR(pg_catalog.<>) $2",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, INT4OID}
 };
@@ -44,18 +49,22 @@ static MfPlan priority_plan = {
 static MfPlan due_plan = {
 	.sql = "UPDATE mesflow.orders SET due_at = $2"
 	" WHERE id OPERATOR(pg_catalog.=) $1 AND due_at IS DISTINCT FROM $2",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, TIMESTAMPTZOID}
 };
 
 static MfPlan exists_plan = {
 	.sql = "SELECT 1 FROM mesflow.orders o WHERE o.id OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
 
 static MfPlan system_plan = {
 	.sql = "SELECT 1 FROM mesflow.systems s WHERE s.code OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
@@ -63,6 +72,8 @@ static MfPlan system_plan = {
 static MfPlan order_plan = {
 	.sql = "SELECT o.partner, o.correlation_id, NULL::pg_catalog.int8"
 	" FROM mesflow.orders o WHERE o.id OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -70,6 +81,8 @@ static MfPlan order_plan = {
 static MfPlan count_plan = {
 	.sql = "UPDATE mesflow.orders SET event_seq = event_seq OPERATOR(pg_catalog.+) 1"
 	" WHERE id OPERATOR(pg_catalog.=) $1 RETURNING partner, correlation_id, event_seq",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -106,7 +119,7 @@ update(void *arg)
 {
 	Update	   *work = arg;
 
-	work->rows = mf_plan_run(work->plan, work->values, work->nulls, false);
+	work->rows = mf_plan_run(work->plan, work->values, work->nulls);
 }
 
 /* Runs the UPDATE as this step; MF404 where there is no such order. */
@@ -121,7 +134,7 @@ run(FunctionCallInfo fcinfo, MfPlan *plan, Datum value, bool is_null, const MfSt
 	work.values[1] = value;
 	mf_spi_connect();
 	mf_step_run(step, update, &work);
-	if (work.rows == 0 && mf_plan_run(&exists_plan, work.values, NULL, true) == 0)
+	if (work.rows == 0 && mf_plan_run(&exists_plan, work.values, NULL) == 0)
 		no_such_order(fcinfo);
 	SPI_finish();
 }
@@ -136,7 +149,7 @@ check_system(const char *system)
 		return;
 	value = CStringGetTextDatum(system);
 	mf_spi_connect();
-	rows = mf_plan_run(&system_plan, &value, NULL, true);
+	rows = mf_plan_run(&system_plan, &value, NULL);
 	SPI_finish();
 	if (rows == 0)
 		ereport(ERROR,
@@ -276,7 +289,7 @@ mesflow_order_of_event(PG_FUNCTION_ARGS)
 		no_such_order(fcinfo);
 	for (int i = 0; i < (int) lengthof(values); i++)
 	{
-		values[i] = mf_plan_value(0, i + 1, &nulls[i]);
+		nulls[i] = !mf_plan_find(0, i + 1, &values[i]);
 		if (i == 0)
 			values[i] = SPI_datumTransfer(values[i], false, -1);
 		else if (i == 1)

@@ -22,6 +22,7 @@
 #include "mesflow.h"
 #include "number.h"
 #include "order.h"
+#include "plan.h"
 #include "tables.h"
 #include "trace.h"
 #include "utils/array.h"
@@ -42,6 +43,8 @@ static MfPlan known_plan = {
 	" LEFT JOIN mesflow.orders o ON o.partner OPERATOR(pg_catalog.=) p.code AND o.external_ref OPERATOR(pg_catalog.=) $2"
 	" LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
 	" WHERE p.code OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {TEXTOID, TEXTOID}
 };
@@ -49,18 +52,22 @@ static MfPlan known_plan = {
 /* Says what is wrong with a partner. */
 static MfPlan partner_plan = {
 	.sql = "SELECT mesflow._partner($1)",
+	.by_index = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
 
 static MfPlan difference_plan = {
 	.sql = "SELECT mesflow._order_difference($1, $2, $3)",
+	.by_index = true,
 	.arguments = 3,
 	.types = {UUIDOID, JSONBOID, JSONBOID}
 };
 
 static MfPlan number_plan = {
 	.sql = "SELECT pg_catalog.nextval('mesflow._order_numbers')",
+	.by_index = true,
+	.writes = true,
 	.arguments = 0
 };
 
@@ -70,6 +77,8 @@ static MfPlan insert_plan = {
 	" created_at, due_at, correlation_id, traceparent, status_by, asked_hash, asked_due)"
 	" VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6, $8, $1, $9, $10, $11, $8)"
 	" ON CONFLICT ON CONSTRAINT orders_partner_external_ref_key DO NOTHING",
+	.by_index = true,
+	.writes = true,
 	.arguments = 11,
 	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID}
 };
@@ -77,12 +86,16 @@ static MfPlan insert_plan = {
 static MfPlan complete_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, correlation_id = $4, net = $5, tax = $6, total = $7,"
 	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 9,
 	.types = {UUIDOID, TEXTOID, INT8OID, UUIDOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
 
 static MfPlan quote_plan = {
 	.sql = "SELECT mesflow.request_quote($1, $2, $3, $4, $5, $6, $7)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 7,
 	.types = {UUIDOID, TEXTOID, TEXTOID, INT4OID, JSONBOID, TEXTOID, TEXTOID}
 };
@@ -90,12 +103,16 @@ static MfPlan quote_plan = {
 /* Held until the order is there: see mark.c. */
 static MfPlan take_plan = {
 	.sql = "SELECT mesflow._take_quote($1, $2)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, TEXTOID}
 };
 
 static MfPlan correlation_plan = {
 	.sql = "SELECT q.correlation_id FROM mesflow._quotes q WHERE q.id OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -104,6 +121,8 @@ static MfPlan items_plan = {
 	.sql = "INSERT INTO mesflow._order_items (id, order_id, position, quote)"
 	" SELECT u.id, $1, u.n, u.quote FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
 	" WITH ORDINALITY AS u (id, quote, n)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 3,
 	.types = {UUIDOID, UUIDARRAYOID, UUIDARRAYOID}
 };
@@ -111,6 +130,8 @@ static MfPlan items_plan = {
 static MfPlan customer_plan = {
 	.sql = "INSERT INTO mesflow.customers (order_id, name, email, phone, company, tax_id, locale, address, note, asked_hash)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 10,
 	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, BYTEAOID}
 };
@@ -223,7 +244,7 @@ refuse_other(Submission *s, Datum id, const char *number, bool items, bool custo
 	nulls[1] = items ? ' ' : 'n';
 	values[2] = customer && s->customer_json != NULL ? JsonbPGetDatum(s->customer_json) : (Datum) 0;
 	nulls[2] = customer && s->customer_json != NULL ? ' ' : 'n';
-	(void) mf_plan_run(&difference_plan, values, nulls, true);
+	(void) mf_plan_run(&difference_plan, values, nulls);
 	where = mf_plan_text(0, 1);
 
 	initStringInfo(&detail);
@@ -259,27 +280,28 @@ find_known(Submission *s)
 	bool		customer;
 	bool		due;
 
-	if (mf_plan_run(&known_plan, values, NULL, false) == 0)
+	if (mf_plan_run(&known_plan, values, NULL) == 0)
 	{
-		(void) mf_plan_run(&partner_plan, values, NULL, true);
+		(void) mf_plan_run(&partner_plan, values, NULL);
 		elog(ERROR, "a partner is there and is not there");
 	}
-	id = mf_plan_value(0, 2, &is_null);
+	is_null = !mf_plan_find(0, 2, &id);
 	if (is_null)
 	{
-		if (!DatumGetBool(mf_plan_value(0, 1, &is_null)))
-			(void) mf_plan_run(&partner_plan, values, NULL, true);
+		(void) mf_plan_find(0, 1, &known);
+		if (!DatumGetBool(known))
+			(void) mf_plan_run(&partner_plan, values, NULL);
 		return false;
 	}
 	s->id = *DatumGetUUIDP(id);
 
-	known = mf_plan_value(0, 3, &is_null);
+	is_null = !mf_plan_find(0, 3, &known);
 	items = !same_bytes(known, is_null, s->items_hash);
-	known = mf_plan_value(0, 4, &is_null);
+	is_null = !mf_plan_find(0, 4, &known);
 	due = is_null ? s->has_due : !s->has_due || DatumGetTimestampTz(known) != s->due_at;
-	known = mf_plan_value(0, 5, &is_null);
+	is_null = !mf_plan_find(0, 5, &known);
 	customer = !same_bytes(known, is_null, s->customer_hash);
-	known = mf_plan_value(0, 6, &is_null);
+	is_null = !mf_plan_find(0, 6, &known);
 	if (DatumGetBool(known))
 		customer = false;		/* erased: nobody knows any more */
 	if (items || customer || due)
@@ -307,7 +329,7 @@ run_plan(void *arg)
 {
 	Run		   *run = arg;
 
-	run->rows = mf_plan_run(run->plan, run->values, run->nulls, false);
+	run->rows = mf_plan_run(run->plan, run->values, run->nulls);
 }
 
 /* The guard lets a row pass as it is. */
@@ -328,15 +350,16 @@ insert_order(Submission *s)
 	MfOrder    *order = &s->order;
 	Datum		values[11];
 	char		nulls[12] = "           ";
-	bool		is_null;
+	Datum		number;
 
-	(void) mf_plan_run(&number_plan, NULL, NULL, false);
+	(void) mf_plan_run(&number_plan, NULL, NULL);
+	(void) mf_plan_find(0, 1, &number);
 	memset(order->is_null, true, sizeof(order->is_null));
 	s->id = mf_uuid7();
 	s->now = GetCurrentTimestamp();
 	set(order, MF_ORDER_ID, UUIDPGetDatum(&s->id));
 	set(order, MF_ORDER_NUMBER,
-		CStringGetTextDatum(mf_order_number(DatumGetInt64(mf_plan_value(0, 1, &is_null)))));
+		CStringGetTextDatum(mf_order_number(DatumGetInt64(number))));
 	set(order, MF_ORDER_PARTNER, s->partner);
 	set(order, MF_ORDER_EXTERNAL_REF, s->external_ref);
 	set(order, MF_ORDER_STATUS, CStringGetTextDatum(MF_STATUS_SUBMITTED));
@@ -394,13 +417,13 @@ quote_item(Submission *s, int number)
 
 	PG_TRY();
 	{
-		bool		is_null;
+		Datum		quote;
 
 		if (item->by_quote)
 		{
 			Datum		values[2] = {UUIDPGetDatum(&item->quote), s->partner};
 
-			(void) mf_plan_run(&take_plan, values, NULL, false);
+			(void) mf_plan_run(&take_plan, values, NULL);
 			s->quotes[number] = item->quote;
 		}
 		else
@@ -416,8 +439,9 @@ quote_item(Submission *s, int number)
 			values[5] = s->partner;
 			values[6] = s->order.value[MF_ORDER_TRACEPARENT];
 			nulls[6] = s->traceparent != NULL ? ' ' : 'n';
-			(void) mf_plan_run(&quote_plan, values, nulls, false);
-			s->quotes[number] = *DatumGetUUIDP(mf_plan_value(0, 1, &is_null));
+			(void) mf_plan_run(&quote_plan, values, nulls);
+			(void) mf_plan_find(0, 1, &quote);
+			s->quotes[number] = *DatumGetUUIDP(quote);
 		}
 	}
 	PG_CATCH();
@@ -476,7 +500,7 @@ insert_items(Submission *s)
 	values[0] = UUIDPGetDatum(&s->id);
 	values[1] = uuid_array(ids, s->count);
 	values[2] = uuid_array(s->quotes, s->count);
-	(void) mf_plan_run(&items_plan, values, NULL, false);
+	(void) mf_plan_run(&items_plan, values, NULL);
 }
 
 static void
@@ -494,7 +518,7 @@ insert_customer(Submission *s)
 		nulls[i + 1] = s->customer.is_null[i] ? 'n' : ' ';
 	}
 	values[MF_CUSTOMER_COLUMNS + 1] = PointerGetDatum(s->customer_hash);
-	(void) mf_plan_run(&customer_plan, values, nulls, false);
+	(void) mf_plan_run(&customer_plan, values, nulls);
 }
 
 /*
@@ -505,7 +529,6 @@ static void
 find_correlation(Submission *s)
 {
 	Datum		value = UUIDPGetDatum(&s->quotes[0]);
-	bool		is_null;
 
 	if (s->traceparent != NULL)
 	{
@@ -514,8 +537,9 @@ find_correlation(Submission *s)
 	}
 	else
 	{
-		(void) mf_plan_run(&correlation_plan, &value, NULL, false);
-		s->correlation_id = *DatumGetUUIDP(mf_plan_value(0, 1, &is_null));
+		(void) mf_plan_run(&correlation_plan, &value, NULL);
+		(void) mf_plan_find(0, 1, &value);
+		s->correlation_id = *DatumGetUUIDP(value);
 	}
 	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
 }

@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "mesflow.h"
 #include "order.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -25,6 +26,8 @@ PG_FUNCTION_INFO_V1(mesflow_sum_order);
 static MfPlan lock_plan = {
 	.sql = "SELECT o.status FROM mesflow.orders o"
 	" WHERE o.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -39,6 +42,8 @@ static MfPlan items_plan = {
 	" pg_catalog.sum(q.net), pg_catalog.sum(q.tax), pg_catalog.sum(q.total), pg_catalog.min(q.currency), pg_catalog.min(q.expires_at)"
 	" FROM mesflow._order_items i JOIN mesflow._quotes q ON q.id OPERATOR(pg_catalog.=) i.quote"
 	" WHERE i.order_id OPERATOR(pg_catalog.=) $1 AND i.cancelled_at IS NULL",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {UUIDOID}
 };
@@ -47,6 +52,8 @@ static MfPlan update_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, net = $3, tax = $4, total = $5, currency = $6, price_expires_at = $7"
 	" WHERE id OPERATOR(pg_catalog.=) $1"
 	" AND (status, net, tax, total, currency, price_expires_at) IS DISTINCT FROM ($2, $3, $4, $5, $6, $7)",
+	.by_index = true,
+	.writes = true,
 	.arguments = 7,
 	.types = {UUIDOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
@@ -55,6 +62,8 @@ static MfPlan update_plan = {
 static MfPlan touch_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, net = $3, tax = $4, total = $5, currency = $6, price_expires_at = $7"
 	" WHERE id OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 7,
 	.types = {UUIDOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
@@ -67,9 +76,10 @@ enum
 static int64
 counted(int column)
 {
-	bool		is_null;
+	Datum		value;
 
-	return DatumGetInt64(mf_plan_value(0, column, &is_null));
+	(void) mf_plan_find(0, column, &value);
+	return DatumGetInt64(value);
 }
 
 /* Where the items put an order that can still be priced. */
@@ -92,7 +102,7 @@ mf_order_tally(const pg_uuid_t *order_id, MfTally *tally)
 	int64		live;
 	int64		priced;
 
-	(void) mf_plan_run(&items_plan, &id, NULL, false);
+	(void) mf_plan_run(&items_plan, &id, NULL);
 	live = counted(LIVE);
 	priced = counted(PRICED);
 	tally->currencies = counted(CURRENCIES);
@@ -100,8 +110,8 @@ mf_order_tally(const pg_uuid_t *order_id, MfTally *tally)
 	tally->complete = live > 0 && priced == live && tally->currencies == 1;
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
 	{
-		tally->value[i] = mf_plan_value(0, NET + i, &tally->is_null[i]);
-		tally->is_null[i] |= !tally->complete;
+		tally->is_null[i] = !mf_plan_find(0, NET + i, &tally->value[i]) ||
+			!tally->complete;
 	}
 }
 
@@ -117,7 +127,7 @@ update(void *arg)
 {
 	Update	   *work = arg;
 
-	(void) mf_plan_run(work->plan, work->values, work->nulls, false);
+	(void) mf_plan_run(work->plan, work->values, work->nulls);
 }
 
 bool
@@ -134,7 +144,7 @@ mf_order_sum(const MfSum *sum)
 
 	values[0] = UUIDPGetDatum(sum->order_id);
 	mf_spi_connect();
-	if (mf_plan_run(&lock_plan, values, NULL, false) == 0)
+	if (mf_plan_run(&lock_plan, values, NULL) == 0)
 	{
 		SPI_finish();
 		return false;

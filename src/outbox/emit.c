@@ -10,6 +10,7 @@
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "outbox.h"
+#include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -29,6 +30,7 @@ static const char *const own_prefixes[] = {
 
 static MfPlan partner_plan = {
 	.sql = "SELECT 1 FROM mesflow.partners p WHERE p.code OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
@@ -36,6 +38,8 @@ static MfPlan partner_plan = {
 /* src/order/ knows what an order is; it counts the event where it is asked to. */
 static MfPlan order_plan = {
 	.sql = "SELECT e.partner, e.correlation_id, e.seq FROM mesflow._order_of_event($1, $2) e",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {UUIDOID, BOOLOID}
 };
@@ -97,7 +101,7 @@ check_partner(const char *partner)
 {
 	Datum		value = CStringGetTextDatum(partner);
 
-	if (mf_plan_run(&partner_plan, &value, NULL, true) == 0)
+	if (mf_plan_run(&partner_plan, &value, NULL) == 0)
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_NOT_FOUND),
 				 errmsg("no such partner"),
@@ -163,7 +167,7 @@ mesflow_emit(PG_FUNCTION_ARGS)
 		id = DatumGetCString(DirectFunctionCall1(uuid_out, PG_GETARG_DATUM(4)));
 		values[0] = PG_GETARG_DATUM(4);
 		values[1] = BoolGetDatum(strcmp(id, key) == 0);
-		(void) mf_plan_run(&order_plan, values, NULL, false);
+		(void) mf_plan_run(&order_plan, values, NULL);
 		if (partner != NULL && strcmp(partner, mf_plan_text(0, 1)) != 0)
 			ereport(ERROR,
 					(errcode(MF_ERRCODE_NOT_FOUND),
@@ -171,10 +175,10 @@ mesflow_emit(PG_FUNCTION_ARGS)
 					 errdetail("Partner \"%s\" has no order %s.", partner, id),
 					 errhint("Leave the partner out: it is the order's.")));
 		partner = mf_plan_text(0, 1);
-		value = mf_plan_value(0, 2, &is_null);
+		is_null = !mf_plan_find(0, 2, &value);
 		correlation = *DatumGetUUIDP(value);
 		event.correlation_id = &correlation;
-		value = mf_plan_value(0, 3, &is_null);
+		is_null = !mf_plan_find(0, 3, &value);
 		if (!is_null)
 			event.key_seq = DatumGetInt64(value);
 	}

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "outbox.h"
 #include "tables.h"

@@ -73,8 +73,7 @@ mesflow_list_in_force(PG_FUNCTION_ARGS)
 	Datum		list;
 	bool		found;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	mf_spi_connect();
 	if (!PG_ARGISNULL(0))
 		mf_row_open(&partner, PG_GETARG_HEAPTUPLEHEADER(0));
 	found = mf_list_in_force(&partner, &list);

@@ -374,8 +374,7 @@ mesflow_request_quote(PG_FUNCTION_ARGS)
 		(void) mf_plan_call("_refuse_on_standby", 0, NULL, &nothing);
 	for (int i = 0; i < MF_ASKED_COLUMNS; i++)
 		quote.asked[i] = fcinfo->args[i];
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	mf_spi_connect();
 	*id = *DatumGetUUIDP(make_quote(&quote));
 	close_rows(&quote.request);
 	SPI_finish();

@@ -129,8 +129,7 @@ look_up(const char *list, const char *currency, Datum process, Datum material)
 	values[0] = CStringGetTextDatum(list);
 	values[1] = general_and(process);
 	values[2] = general_and(material);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	mf_spi_connect();
 	(void) mf_plan_run(&rates_plan, values, NULL);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_rates(&state, false);

@@ -22,6 +22,8 @@ typedef struct MfPlan
 
 extern uint64 mf_plan_run(MfPlan *plan, Datum *values, const char *nulls);
 extern bool mf_plan_find(uint64 row, int column, Datum *value);
+extern char *mf_plan_text(uint64 row, int column);
+extern void mf_spi_connect(void);
 extern bool mf_plan_call(const char *function, int count,
 						 const NullableDatum *arguments, Datum *result);
 

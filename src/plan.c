@@ -18,6 +18,7 @@
 #include "nodes/value.h"
 #include "parser/parse_func.h"
 #include "plan.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
@@ -108,6 +109,22 @@ mf_plan_find(uint64 row, int column, Datum *value)
 	*value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column,
 						   &is_null);
 	return !is_null;
+}
+
+/* The same as text, in the current memory context; NULL for NULL. */
+char *
+mf_plan_text(uint64 row, int column)
+{
+	Datum		value;
+
+	return mf_plan_find(row, column, &value) ? TextDatumGetCString(value) : NULL;
+}
+
+void
+mf_spi_connect(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
 }
 
 /*
