@@ -204,12 +204,10 @@ tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
 	char	   *key = mf_order_id_text(after);
 	int64		seq = DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]);
 	const pg_uuid_t *id = mf_order_uuid(after, MF_ORDER_ID);
-	StringInfoData items;
-	bool		pending;
+	MfTally		tally;
 	MfEvent		event;
 
-	initStringInfo(&items);
-	mf_order_items(&items, id, &pending);
+	mf_order_tally(&tally, id);
 	if (change.fields)
 	{
 		mf_event_start(&event, "order.changed", key);
@@ -218,7 +216,7 @@ tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
 		if (event.actor == NULL || !change.status)
 			event.actor = step->actor != NULL ? step->actor :
 				GetUserNameFromId(GetOuterUserId(), false);
-		mf_order_write(&event, after, from, from, &items,
+		mf_order_write(&event, after, from, from, &tally.json,
 					   describe_change(&change, before, after, step));
 	}
 	if (change.status)
@@ -231,12 +229,12 @@ tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
 		event.at = DatumGetTimestampTz(after->value[MF_ORDER_STATUS_SINCE]);
 		event.dwell = dwell(before, after);
 		say_who(&event, after, step);
-		mf_order_write(&event, after, to, from, &items, step->detail);
+		mf_order_write(&event, after, to, from, &tally.json, step->detail);
 		mf_order_expect(id, to);
-		if (ends && pending)
+		if (ends && tally.pending > 0)
 			release_quotes(id);
 	}
-	pfree(items.data);
+	pfree(tally.json.data);
 }
 
 /* AFTER UPDATE, row trigger of orders. */

@@ -117,13 +117,6 @@ extern char *mf_flow_next(const char *from);
 extern char *mf_flow_statuses(void);
 
 /*
- * The live items of an order and its cancelled ones, as a body shows them:
- * the inside of a JSON array.  `pending` is set where one waits for a price.
- */
-extern void mf_order_items(StringInfo json, const pg_uuid_t *order_id,
-						   bool *pending);
-
-/*
  * Writes an event about an order.  previous: the status before, or NULL.
  * The event's key, order, partner, trace and body come from the row.
  */
@@ -147,15 +140,25 @@ typedef enum MfTallyColumn
 
 typedef struct MfTally
 {
-	const char *status;			/* where they put an order */
-	bool		complete;		/* all are priced, in one currency */
-	int64		currencies;
-	Datum		value[MF_TALLY_COLUMNS];	/* NULL unless complete */
-	bool		is_null[MF_TALLY_COLUMNS];
+	StringInfoData json;		/* all items, as a body shows them: the inside
+								 * of an array */
+	int			live;			/* items that are not cancelled, and of them: */
+	int			priced;
+	int			failed;
+	int			review;
+	int			pending;
+	bool		mixed;			/* in different currencies */
+	pg_uuid_t	correlation_id; /* of the first one's quote */
+	Datum		value[MF_TALLY_COLUMNS];
+	bool		is_null[MF_TALLY_COLUMNS];	/* unless all are priced, in one
+											 * currency */
 } MfTally;
 
-/* The caller is connected to SPI. */
-extern void mf_order_tally(const pg_uuid_t *order_id, MfTally *tally);
+/* Reads the items of an order, as of now. */
+extern void mf_order_tally(MfTally *tally, const pg_uuid_t *order_id);
+
+/* Where they put an order that can still be priced. */
+extern const char *mf_tally_status(const MfTally *tally);
 
 /*
  * Sums an order up: amounts and status from its items' states.  The row is

@@ -17,6 +17,7 @@
 #include "asked.h"
 #include "catalog/pg_type.h"
 #include "check.h"
+#include "commands/sequence.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "mesflow.h"
@@ -64,13 +65,6 @@ static MfPlan difference_plan = {
 	.types = {UUIDOID, JSONBOID, JSONBOID}
 };
 
-static MfPlan number_plan = {
-	.sql = "SELECT pg_catalog.nextval('mesflow._order_numbers')",
-	.by_index = true,
-	.writes = true,
-	.arguments = 0
-};
-
 /* In the order of MfOrderColumn. */
 static MfPlan insert_plan = {
 	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, priority,"
@@ -109,14 +103,6 @@ static MfPlan take_plan = {
 	.types = {UUIDOID, TEXTOID}
 };
 
-static MfPlan correlation_plan = {
-	.sql = "SELECT q.correlation_id FROM mesflow._quotes q WHERE q.id OPERATOR(pg_catalog.=) $1",
-	.by_index = true,
-	.writes = true,
-	.arguments = 1,
-	.types = {UUIDOID}
-};
-
 static MfPlan items_plan = {
 	.sql = "INSERT INTO mesflow._order_items (id, order_id, position, quote)"
 	" SELECT u.id, $1, u.n, u.quote FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
@@ -125,6 +111,15 @@ static MfPlan items_plan = {
 	.writes = true,
 	.arguments = 3,
 	.types = {UUIDOID, UUIDARRAYOID, UUIDARRAYOID}
+};
+
+/* Most orders have one. */
+static MfPlan item_plan = {
+	.sql = "INSERT INTO mesflow._order_items (id, order_id, position, quote) VALUES ($2, $1, 1, $3)",
+	.by_index = true,
+	.writes = true,
+	.arguments = 3,
+	.types = {UUIDOID, UUIDOID, UUIDOID}
 };
 
 static MfPlan customer_plan = {
@@ -350,16 +345,14 @@ insert_order(Submission *s)
 	MfOrder    *order = &s->order;
 	Datum		values[11];
 	char		nulls[12] = "           ";
-	Datum		number;
+	int64		number = nextval_internal(mf_relation("_order_numbers"), false);
 
-	(void) mf_plan_run(&number_plan, NULL, NULL);
-	(void) mf_plan_find(0, 1, &number);
 	memset(order->is_null, true, sizeof(order->is_null));
 	s->id = mf_uuid7();
 	s->now = GetCurrentTimestamp();
 	set(order, MF_ORDER_ID, UUIDPGetDatum(&s->id));
 	set(order, MF_ORDER_NUMBER,
-		CStringGetTextDatum(mf_order_number(DatumGetInt64(number))));
+		CStringGetTextDatum(mf_order_number(number)));
 	set(order, MF_ORDER_PARTNER, s->partner);
 	set(order, MF_ORDER_EXTERNAL_REF, s->external_ref);
 	set(order, MF_ORDER_STATUS, CStringGetTextDatum(MF_STATUS_SUBMITTED));
@@ -498,6 +491,13 @@ insert_items(Submission *s)
 	for (int i = 0; i < s->count; i++)
 		ids[i] = mf_uuid7();
 	values[0] = UUIDPGetDatum(&s->id);
+	if (s->count == 1)
+	{
+		values[1] = UUIDPGetDatum(&ids[0]);
+		values[2] = UUIDPGetDatum(&s->quotes[0]);
+		(void) mf_plan_run(&item_plan, values, NULL);
+		return;
+	}
 	values[1] = uuid_array(ids, s->count);
 	values[2] = uuid_array(s->quotes, s->count);
 	(void) mf_plan_run(&items_plan, values, NULL);
@@ -526,21 +526,12 @@ insert_customer(Submission *s)
  * none; a new one where what the caller has is none, which the event notes.
  */
 static void
-find_correlation(Submission *s)
+find_correlation(Submission *s, const MfTally *tally)
 {
-	Datum		value = UUIDPGetDatum(&s->quotes[0]);
-
-	if (s->traceparent != NULL)
-	{
-		if (!mf_trace_id(s->traceparent, &s->correlation_id))
-			s->correlation_id = mf_uuid7();
-	}
-	else
-	{
-		(void) mf_plan_run(&correlation_plan, &value, NULL);
-		(void) mf_plan_find(0, 1, &value);
-		s->correlation_id = *DatumGetUUIDP(value);
-	}
+	if (s->traceparent == NULL)
+		s->correlation_id = tally->correlation_id;
+	else if (!mf_trace_id(s->traceparent, &s->correlation_id))
+		s->correlation_id = mf_uuid7();
 	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
 }
 
@@ -572,22 +563,22 @@ complete_order(Submission *s)
 	bool		moves;
 	Datum		values[4 + MF_TALLY_COLUMNS];
 	char		nulls[4 + MF_TALLY_COLUMNS + 1] = "         ";
-	StringInfoData items;
 	StringInfoData detail;
-	bool		pending;
+	const char *status;
 
-	mf_order_tally(&s->id, &tally);
-	if (tally.currencies > 1)
+	mf_order_tally(&tally, &s->id);
+	if (tally.mixed)
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_BAD_ARGUMENT),
 				 errmsg("items in different currencies"),
-				 errdetail("The quotes of items are in " INT64_FORMAT " currencies.", tally.currencies),
+				 errdetail("The quotes of the items are not all in %s.", TextDatumGetCString(tally.value[MF_TALLY_CURRENCY])),
 				 errhint("Order them apart, one order per currency.")));
-	moves = strcmp(tally.status, MF_STATUS_SUBMITTED) != 0;
-	find_correlation(s);
+	status = mf_tally_status(&tally);
+	moves = strcmp(status, MF_STATUS_SUBMITTED) != 0;
+	find_correlation(s, &tally);
 
 	values[0] = UUIDPGetDatum(&s->id);
-	values[1] = CStringGetTextDatum(tally.status);
+	values[1] = CStringGetTextDatum(status);
 	values[2] = Int64GetDatum(moves ? 2 : 1);
 	values[3] = UUIDPGetDatum(&s->correlation_id);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
@@ -599,16 +590,14 @@ complete_order(Submission *s)
 	}
 	(void) run_quietly(&complete_plan, values, nulls);
 
-	initStringInfo(&items);
-	mf_order_items(&items, &s->id, &pending);
 	initStringInfo(&detail);
 	appendStringInfoChar(&detail, '{');
 	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
 		mf_body_text(&detail, "traceparent_ignored", pnstrdup(s->traceparent, pg_mbcliplen(s->traceparent, strlen(s->traceparent), 200)));
 	appendStringInfoChar(&detail, '}');
-	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &items, detail.data);
+	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &tally.json, detail.data);
 	if (moves)
-		write_event(s, tally.status, MF_STATUS_SUBMITTED, 2, &items, NULL);
+		write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
 }
 
 static void

@@ -32,22 +32,6 @@ static MfPlan lock_plan = {
 	.types = {UUIDOID}
 };
 
-/* A quote that was cancelled under its item has failed it. */
-static MfPlan items_plan = {
-	.sql = "SELECT pg_catalog.count(*),"
-	" pg_catalog.count(*) FILTER (WHERE q.state OPERATOR(pg_catalog.=) 'priced'),"
-	" pg_catalog.count(*) FILTER (WHERE q.state OPERATOR(pg_catalog.=) ANY ('{failed,cancelled}'::pg_catalog.text[])),"
-	" pg_catalog.count(*) FILTER (WHERE q.state OPERATOR(pg_catalog.=) 'review'),"
-	" pg_catalog.count(DISTINCT q.currency) FILTER (WHERE q.state OPERATOR(pg_catalog.=) 'priced'),"
-	" pg_catalog.sum(q.net), pg_catalog.sum(q.tax), pg_catalog.sum(q.total), pg_catalog.min(q.currency), pg_catalog.min(q.expires_at)"
-	" FROM mesflow._order_items i JOIN mesflow._quotes q ON q.id OPERATOR(pg_catalog.=) i.quote"
-	" WHERE i.order_id OPERATOR(pg_catalog.=) $1 AND i.cancelled_at IS NULL",
-	.by_index = true,
-	.writes = true,
-	.arguments = 1,
-	.types = {UUIDOID}
-};
-
 static MfPlan update_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, net = $3, tax = $4, total = $5, currency = $6, price_expires_at = $7"
 	" WHERE id OPERATOR(pg_catalog.=) $1"
@@ -67,53 +51,6 @@ static MfPlan touch_plan = {
 	.arguments = 7,
 	.types = {UUIDOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
-
-enum
-{
-	LIVE = 1, PRICED, FAILED, REVIEW, CURRENCIES, NET, TAX, TOTAL, CURRENCY, EXPIRES_AT
-};
-
-static int64
-counted(int column)
-{
-	Datum		value;
-
-	(void) mf_plan_find(0, column, &value);
-	return DatumGetInt64(value);
-}
-
-/* Where the items put an order that can still be priced. */
-static const char *
-status_of_items(int64 live, int64 priced, int64 currencies)
-{
-	if (counted(FAILED) > 0 || currencies > 1)
-		return MF_STATUS_PRICING_FAILED;
-	if (counted(REVIEW) > 0)
-		return MF_STATUS_IN_REVIEW;
-	if (live > 0 && priced == live)
-		return MF_STATUS_PRICED;
-	return MF_STATUS_SUBMITTED;
-}
-
-void
-mf_order_tally(const pg_uuid_t *order_id, MfTally *tally)
-{
-	Datum		id = UUIDPGetDatum(order_id);
-	int64		live;
-	int64		priced;
-
-	(void) mf_plan_run(&items_plan, &id, NULL);
-	live = counted(LIVE);
-	priced = counted(PRICED);
-	tally->currencies = counted(CURRENCIES);
-	tally->status = status_of_items(live, priced, tally->currencies);
-	tally->complete = live > 0 && priced == live && tally->currencies == 1;
-	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
-	{
-		tally->is_null[i] = !mf_plan_find(0, NET + i, &tally->value[i]) ||
-			!tally->complete;
-	}
-}
 
 typedef struct Update
 {
@@ -158,8 +95,8 @@ mf_order_sum(const MfSum *sum)
 		return true;
 	}
 
-	mf_order_tally(sum->order_id, &tally);
-	values[1] = CStringGetTextDatum(changeable ? tally.status : status);
+	mf_order_tally(&tally, sum->order_id);
+	values[1] = CStringGetTextDatum(changeable ? mf_tally_status(&tally) : status);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
 	{
 		values[i + 2] = tally.value[i];
