@@ -24,6 +24,7 @@
 #include "number.h"
 #include "order.h"
 #include "plan.h"
+#include "submit.h"
 #include "tables.h"
 #include "trace.h"
 #include "utils/array.h"
@@ -37,33 +38,6 @@
 #define MAX_REF		200
 
 PG_FUNCTION_INFO_V1(mesflow_submit_order);
-
-static MfPlan known_plan = {
-	.sql = "SELECT p.active, o.id, o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number"
-	" FROM mesflow.partners p"
-	" LEFT JOIN mesflow.orders o ON o.partner OPERATOR(pg_catalog.=) p.code AND o.external_ref OPERATOR(pg_catalog.=) $2"
-	" LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
-	" WHERE p.code OPERATOR(pg_catalog.=) $1",
-	.by_index = true,
-	.writes = true,
-	.arguments = 2,
-	.types = {TEXTOID, TEXTOID}
-};
-
-/* Says what is wrong with a partner. */
-static MfPlan partner_plan = {
-	.sql = "SELECT mesflow._partner($1)",
-	.by_index = true,
-	.arguments = 1,
-	.types = {TEXTOID}
-};
-
-static MfPlan difference_plan = {
-	.sql = "SELECT mesflow._order_difference($1, $2, $3)",
-	.by_index = true,
-	.arguments = 3,
-	.types = {UUIDOID, JSONBOID, JSONBOID}
-};
 
 /* In the order of MfOrderColumn. */
 static MfPlan insert_plan = {
@@ -131,30 +105,6 @@ static MfPlan customer_plan = {
 	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, BYTEAOID}
 };
 
-/* What was asked for, and what has come of it so far. */
-typedef struct Submission
-{
-	Datum		partner;
-	Datum		external_ref;
-	Jsonb	   *items_json;
-	Jsonb	   *customer_json;	/* NULL: none */
-	MfAskedItem *items;
-	int			count;
-	MfAskedCustomer customer;
-	bytea	   *items_hash;
-	bytea	   *customer_hash;	/* NULL: no customer */
-	bool		has_due;
-	TimestampTz due_at;
-	char	   *traceparent;
-	int			priority;
-
-	MfOrder		order;			/* as its row will be */
-	pg_uuid_t	id;
-	pg_uuid_t	correlation_id;
-	pg_uuid_t  *quotes;
-	TimestampTz now;
-} Submission;
-
 static char *
 argument_text(FunctionCallInfo fcinfo, int number)
 {
@@ -177,7 +127,7 @@ check_ref(const char *ref)
 
 /* Step 1. */
 static void
-read_arguments(FunctionCallInfo fcinfo, Submission *s)
+read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 {
 	memset(s, 0, sizeof(*s));
 	mf_check_primary();
@@ -212,96 +162,6 @@ read_arguments(FunctionCallInfo fcinfo, Submission *s)
 	}
 	s->traceparent = argument_text(fcinfo, 5);
 	s->priority = PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6);
-}
-
-static bool
-same_bytes(Datum stored, bool is_null, const bytea *asked)
-{
-	bytea	   *known;
-
-	if (is_null || asked == NULL)
-		return is_null && asked == NULL;
-	known = DatumGetByteaPP(stored);
-	return VARSIZE_ANY_EXHDR(known) == VARSIZE_ANY_EXHDR(asked) &&
-		memcmp(VARDATA_ANY(known), VARDATA_ANY(asked), VARSIZE_ANY_EXHDR(asked)) == 0;
-}
-
-static void
-refuse_other(Submission *s, Datum id, const char *number, bool items, bool customer, bool due)
-{
-	StringInfoData detail;
-	Datum		values[3];
-	char		nulls[4] = "   ";
-	char	   *where;
-
-	values[0] = id;
-	values[1] = items ? JsonbPGetDatum(s->items_json) : (Datum) 0;
-	nulls[1] = items ? ' ' : 'n';
-	values[2] = customer && s->customer_json != NULL ? JsonbPGetDatum(s->customer_json) : (Datum) 0;
-	nulls[2] = customer && s->customer_json != NULL ? ' ' : 'n';
-	(void) mf_plan_run(&difference_plan, values, nulls);
-	where = mf_plan_text(0, 1);
-
-	initStringInfo(&detail);
-	if (where != NULL && where[0] != '\0')
-		appendStringInfo(&detail, " %s.", where);
-	if (customer && s->customer_json == NULL)
-		appendStringInfoString(&detail, " customer was given and is not any more.");
-	if (due)
-		appendStringInfoString(&detail, " due_at differs.");
-	if (detail.len == 0)
-		appendStringInfoString(&detail, items ? " items differ from those first asked for." :
-							   " customer differs from the one first given.");
-	ereport(ERROR,
-			(errcode(MF_ERRCODE_CONFLICT),
-			 errmsg("this reference is another order's"),
-			 errdetail("external_ref \"%s\" is order %s, which was asked for otherwise:%s",
-					   TextDatumGetCString(s->external_ref), number, detail.data),
-			 errhint("Use a new reference for a new order; change this one with mesflow.change_order.")));
-}
-
-/*
- * Step 2: the order that is there under this reference, in s->id; false where
- * there is none.
- */
-static bool
-find_known(Submission *s)
-{
-	Datum		values[2] = {s->partner, s->external_ref};
-	bool		is_null;
-	Datum		id;
-	Datum		known;
-	bool		items;
-	bool		customer;
-	bool		due;
-
-	if (mf_plan_run(&known_plan, values, NULL) == 0)
-	{
-		(void) mf_plan_run(&partner_plan, values, NULL);
-		elog(ERROR, "a partner is there and is not there");
-	}
-	is_null = !mf_plan_find(0, 2, &id);
-	if (is_null)
-	{
-		(void) mf_plan_find(0, 1, &known);
-		if (!DatumGetBool(known))
-			(void) mf_plan_run(&partner_plan, values, NULL);
-		return false;
-	}
-	s->id = *DatumGetUUIDP(id);
-
-	is_null = !mf_plan_find(0, 3, &known);
-	items = !same_bytes(known, is_null, s->items_hash);
-	is_null = !mf_plan_find(0, 4, &known);
-	due = is_null ? s->has_due : !s->has_due || DatumGetTimestampTz(known) != s->due_at;
-	is_null = !mf_plan_find(0, 5, &known);
-	customer = !same_bytes(known, is_null, s->customer_hash);
-	is_null = !mf_plan_find(0, 6, &known);
-	if (DatumGetBool(known))
-		customer = false;		/* erased: nobody knows any more */
-	if (items || customer || due)
-		refuse_other(s, UUIDPGetDatum(&s->id), mf_plan_text(0, 7), items, customer, due);
-	return true;
 }
 
 static void
@@ -340,7 +200,7 @@ run_quietly(MfPlan *plan, Datum *values, const char *nulls)
 
 /* Step 3: false where somebody else has just inserted it. */
 static bool
-insert_order(Submission *s)
+insert_order(MfSubmission *s)
 {
 	MfOrder    *order = &s->order;
 	Datum		values[11];
@@ -403,7 +263,7 @@ is_ours(int sqlstate)
 
 /* Quotes an item, or takes the quote that it names. */
 static void
-quote_item(Submission *s, int number)
+quote_item(MfSubmission *s, int number)
 {
 	const MfAskedItem *item = &s->items[number];
 	MemoryContext context = CurrentMemoryContext;
@@ -453,7 +313,7 @@ quote_item(Submission *s, int number)
 
 /* Step 4. */
 static void
-quote_items(Submission *s)
+quote_items(MfSubmission *s)
 {
 	s->quotes = palloc(s->count * sizeof(pg_uuid_t));
 	for (int i = 0; i < s->count; i++)
@@ -483,7 +343,7 @@ uuid_array(const pg_uuid_t *uuids, int count)
 
 /* Step 5. */
 static void
-insert_items(Submission *s)
+insert_items(MfSubmission *s)
 {
 	pg_uuid_t  *ids = palloc(s->count * sizeof(pg_uuid_t));
 	Datum		values[3];
@@ -504,7 +364,7 @@ insert_items(Submission *s)
 }
 
 static void
-insert_customer(Submission *s)
+insert_customer(MfSubmission *s)
 {
 	Datum		values[MF_CUSTOMER_COLUMNS + 2];
 	char		nulls[MF_CUSTOMER_COLUMNS + 3] = "          ";
@@ -526,7 +386,7 @@ insert_customer(Submission *s)
  * none; a new one where what the caller has is none, which the event notes.
  */
 static void
-find_correlation(Submission *s, const MfTally *tally)
+find_correlation(MfSubmission *s, const MfTally *tally)
 {
 	if (s->traceparent == NULL)
 		s->correlation_id = tally->correlation_id;
@@ -536,7 +396,7 @@ find_correlation(Submission *s, const MfTally *tally)
 }
 
 static void
-write_event(Submission *s, const char *status, const char *previous, int64 seq,
+write_event(MfSubmission *s, const char *status, const char *previous, int64 seq,
 			const StringInfoData *items, const char *detail)
 {
 	MfEvent		event;
@@ -553,7 +413,7 @@ write_event(Submission *s, const char *status, const char *previous, int64 seq,
 
 /* Step 6. */
 static void
-complete_order(Submission *s)
+complete_order(MfSubmission *s)
 {
 	static const MfOrderColumn amounts[MF_TALLY_COLUMNS] = {
 		MF_ORDER_NET, MF_ORDER_TAX, MF_ORDER_TOTAL, MF_ORDER_CURRENCY, MF_ORDER_PRICE_EXPIRES_AT
@@ -601,11 +461,11 @@ complete_order(Submission *s)
 }
 
 static void
-submit(Submission *s)
+submit(MfSubmission *s)
 {
 	for (int try = 0;; try++)
 	{
-		if (find_known(s))
+		if (mf_order_known(s))
 			return;
 		if (insert_order(s))
 			break;
@@ -635,7 +495,7 @@ submit(Submission *s)
 PGDLLEXPORT Datum
 mesflow_submit_order(PG_FUNCTION_ARGS)
 {
-	Submission	s;
+	MfSubmission s;
 	pg_uuid_t  *id;
 
 	read_arguments(fcinfo, &s);

@@ -1,0 +1,42 @@
+/*
+ * submit.h
+ *		A submission on its way to being an order.
+ */
+#ifndef MF_ORDER_SUBMIT_H
+#define MF_ORDER_SUBMIT_H
+
+#include "asked.h"
+#include "order.h"
+
+/* What was asked for, and what has come of it so far. */
+typedef struct MfSubmission
+{
+	Datum		partner;
+	Datum		external_ref;
+	Jsonb	   *items_json;
+	Jsonb	   *customer_json;	/* NULL: none */
+	MfAskedItem *items;
+	int			count;
+	MfAskedCustomer customer;
+	bytea	   *items_hash;
+	bytea	   *customer_hash;	/* NULL: no customer */
+	bool		has_due;
+	TimestampTz due_at;
+	char	   *traceparent;
+	int			priority;
+
+	MfOrder		order;			/* as its row will be */
+	pg_uuid_t	id;
+	pg_uuid_t	correlation_id;
+	pg_uuid_t  *quotes;
+	TimestampTz now;
+} MfSubmission;
+
+/*
+ * The order that is there under the submission's reference, in s->id; false
+ * where there is none.  MF409 where it was asked for otherwise; MF404 and
+ * MF423 about the partner.  The caller is connected to SPI.
+ */
+extern bool mf_order_known(MfSubmission *s);
+
+#endif							/* MF_ORDER_SUBMIT_H */
