@@ -36,8 +36,10 @@
 #define MF_ATTACH_MS			30000
 
 const MfWorkerType mf_worker_types[MF_WORKER_KINDS] = {
-	[MF_WORKER_LAUNCHER] = {"launcher", "mesflow launcher", NULL},
-	[MF_WORKER_PRICING] = {"pricing", "mesflow pricing", "mf_pricing_main"}
+	[MF_WORKER_LAUNCHER] = {"launcher", "mesflow launcher", NULL, false},
+	[MF_WORKER_PRICING] = {"pricing", "mesflow pricing", "mf_pricing_main", false},
+	[MF_WORKER_HOUSEKEEPING] = {"housekeeping", "mesflow housekeeping",
+	"mf_housekeeping_main", true}
 };
 
 /* Registrations that failed in a row, for one warning per episode. */
