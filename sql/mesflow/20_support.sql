@@ -36,7 +36,7 @@ COMMENT ON FUNCTION _own_write(xid) IS 'Was this row version written by the call
 
 CREATE FUNCTION _wake(kind text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_wake';
-COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing; one that is not running: by the launcher) when the calling transaction commits.';
+COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing) when the calling transaction commits; the launcher then starts at once what waits to be started.';
 
 CREATE FUNCTION _wake_trigger() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_wake_trigger';

@@ -36,10 +36,11 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms'
 AS $$
 DECLARE
+  urgent constant integer := 3;         -- days until the day of a slot comes round again
   part record;
   busy text[] := '{}';
 BEGIN
-  FOR part IN SELECT s.slot, format('%s_%s', r.ring, lpad(s.slot::text, 2, '0')) AS name
+  FOR part IN SELECT s.slot, s.at <= urgent AS urgent, format('%s_%s', r.ring, lpad(s.slot::text, 2, '0')) AS name
                 FROM mesflow._ring_slots_to_clear($2) WITH ORDINALITY AS s (slot, at), unnest($1) AS r (ring)
                ORDER BY s.at, r.ring LOOP
     BEGIN
@@ -50,18 +51,20 @@ BEGIN
       EXECUTE format('TRUNCATE TABLE ONLY mesflow.%I', part.name);
       RETURN true;
     EXCEPTION WHEN lock_not_available THEN
-      busy := busy || part.name;
+      IF part.urgent THEN
+        busy := busy || part.name;
+      END IF;
     END;
   END LOOP;
   IF cardinality(busy) > 0 THEN
     PERFORM mesflow._raise('MF409', 'parts of a log could not be emptied', format('Somebody reads or locks %s.', array_to_string(busy, ', ')),
-                           'Look for long transactions in pg_stat_activity. It is tried again.');
+                           'Their days come again soon. Look for long transactions in pg_stat_activity; it is tried again.');
   END IF;
   RETURN false;
 END
 $$;
 COMMENT ON FUNCTION _clear_rings(text[], interval) IS
-  'Empties one partition of these rings (tables in the schema, partitioned by slot as RING_00 to RING_31) that is out of the time to keep, the one whose day comes next first; false where none was left. Who reads one is not waited for, and does not hold up the others: MF409 when only such are left.';
+  'Empties one partition of these rings (tables in the schema, partitioned by slot as RING_00 to RING_31) that is out of the time to keep, the one whose day comes next first; false where none was left. Who reads one, or dumps it, is not waited for and does not hold up the others; MF409 when only such are left and the day of one comes within three days.';
 
 CREATE FUNCTION _keep_jobs() RETURNS boolean
 LANGUAGE plpgsql
@@ -147,8 +150,10 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM mesflow._refuse_copy_or_standby();
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
+  -- Also while a restore is still under way, which makes it a copy.
+  IF mesflow._is_copy() THEN
+    RETURN false;
+  ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
     -- What a duty judges must be as it is now, not as it was when a snapshot was taken.
     PERFORM mesflow._raise('MF409', 'a duty runs in READ COMMITTED only', format('This transaction is %s.', upper(current_setting('transaction_isolation'))),
                            format('Use CALL mesflow.%I() outside of a transaction.', $1));
@@ -163,7 +168,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _take_duty(text) IS
-  'Holds the duty''s row until the transaction ends; false where somebody else does. MF503 on a standby and in a copy.';
+  'Holds the duty''s row until the transaction ends; false where somebody else does, and in a copy.';
 
 CREATE FUNCTION _mark_duty(duty text) RETURNS void
 LANGUAGE plpgsql
@@ -182,6 +187,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM mesflow._refuse_copy_or_standby();
   IF NOT mesflow._take_duty($1) THEN
     RETURN false;
   END IF;
@@ -189,7 +195,7 @@ BEGIN
   RETURN true;
 END
 $$;
-COMMENT ON FUNCTION _begin_duty(text) IS 'Begins a run of a duty; false where somebody else is at it. To be committed before the first portion.';
+COMMENT ON FUNCTION _begin_duty(text) IS 'Begins a run of a duty; false where somebody else is at it. To be committed before the first portion. MF503 on a standby and in a copy.';
 
 CREATE FUNCTION _do_duty(duty text) RETURNS boolean
 LANGUAGE plpgsql

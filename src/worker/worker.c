@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "launch.h"
 #include "libpq/pqsignal.h"
+#include "mb/pg_wchar.h"
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -199,12 +200,15 @@ static bool
 survive_error(void)
 {
 	ErrorData  *error;
+	const char *message;
 
 	MemoryContextSwitchTo(turn_context);
 	error = CopyErrorData();
+	message = error->message ? error->message : "";
 	failure.sqlstate = error->sqlerrcode;
-	strlcpy(failure.message, error->message ? error->message : "",
-			sizeof(failure.message));
+	strlcpy(failure.message, message,
+			pg_mbcliplen(message, strlen(message),
+						 sizeof(failure.message) - 1) + 1);
 	mf_slot_set_error(failure.message);
 	FreeErrorData(error);
 

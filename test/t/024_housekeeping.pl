@@ -90,16 +90,33 @@ is($node->sql('SELECT count(*) FROM mesflow.price_jobs'), 7, 'no other');
 make_due($node, 'keep_uploads');
 $node->await("SELECT finished_by = 'worker' FROM mesflow._duties WHERE name = 'keep_uploads'", 'it comes back by itself');
 
-# ---- somebody reads one of the partitions -----------------------------------
+# ---- somebody reads two of the partitions -----------------------------------
+
+# One whose day comes in twelve days, and tomorrow's.
+sub reader_of
+{
+	my ($days) = @_;
+	my $reader = $node->background_psql($MesflowNode::DATABASE);
+	$reader->query_safe('BEGIN');
+	$reader->query_safe('SELECT count(*) FROM ONLY mesflow._jobs_done_'
+		  . $node->sql("SELECT lpad(mesflow._ring_slot(now() - $days * interval '1 day')::text, 2, '0')"));
+	return $reader;
+}
 
 plant($node);
-my $reader = $node->background_psql($MesflowNode::DATABASE);
-$reader->query_safe('BEGIN');
-$reader->query_safe('SELECT count(*) FROM ONLY mesflow._jobs_done_'
-	  . $node->sql(q{SELECT lpad(mesflow._ring_slot(now() - interval '20 days')::text, 2, '0')}));
-my $from = -s $node->logfile;
-is($node->sqlstate('CALL mesflow.keep_jobs()'), 'MF409', 'what is read cannot be emptied');
+my $reader = reader_of(20);
+is($node->sqlstate('CALL mesflow.keep_jobs()'), '', 'what somebody reads is left for another time');
 is(ended($node), '14|1', 'and does not keep the others');
+is($node->sql("SELECT failures, finished_at > error_at IS NOT FALSE FROM mesflow._duties WHERE name = 'keep_jobs'"), '0|t', 'nothing is wrong yet');
+$reader->query_safe('COMMIT');
+$reader->quit;
+$node->sql('TRUNCATE mesflow._jobs_done');
+plant($node);
+plant($node);
+$reader = reader_of(31);
+my $from = -s $node->logfile;
+is($node->sqlstate('CALL mesflow.keep_jobs()'), 'MF409', 'what is read cannot be emptied, and tomorrow somebody writes there');
+is(ended($node), '14|2', 'the others are emptied');
 is($node->sql("SELECT failures, error ~ 'reads or locks _jobs_done_\\d\\d\\.' FROM mesflow._duties WHERE name = 'keep_jobs'"), '1|t', 'the duty says so');
 $node->sql("UPDATE mesflow._duties SET failures = 0, error_at = NULL");
 make_due($node, 'keep_jobs', 'keep_models');
