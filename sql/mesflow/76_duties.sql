@@ -40,6 +40,10 @@ DECLARE
   part record;
   busy text[] := '{}';
 BEGIN
+  -- A commit holds its locks until a synchronous standby has answered; no reader shall wait for that.
+  IF current_setting('synchronous_commit') NOT IN ('off', 'local') THEN
+    PERFORM set_config('synchronous_commit', 'local', true);
+  END IF;
   FOR part IN SELECT s.slot, s.at <= urgent AS urgent, format('%s_%s', r.ring, lpad(s.slot::text, 2, '0')) AS name
                 FROM mesflow._ring_slots_to_clear($2) WITH ORDINALITY AS s (slot, at), unnest($1) AS r (ring)
                ORDER BY s.at, r.ring LOOP

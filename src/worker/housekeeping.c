@@ -161,8 +161,6 @@ start(void)
 {
 }
 
-extern PGDLLEXPORT void mf_housekeeping_main(Datum arg);
-
 void
 mf_housekeeping_main(Datum arg)
 {

@@ -50,6 +50,8 @@ typedef struct MfWorkerLife
 	long		(*turn) (void);
 } MfWorkerLife;
 
+extern PGDLLEXPORT void mf_housekeeping_main(Datum arg);
+
 MF_NORETURN extern void mf_worker_main(MfWorkerKind kind,
 									   const MfWorkerLife *life);
 
