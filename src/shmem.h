@@ -18,9 +18,10 @@
 typedef enum MfWorkerKind
 {
 	MF_WORKER_LAUNCHER,
-	MF_WORKER_PRICING
+	MF_WORKER_PRICING,
+	MF_WORKER_HOUSEKEEPING
 } MfWorkerKind;
-#define MF_WORKER_KINDS		(MF_WORKER_PRICING + 1)
+#define MF_WORKER_KINDS		(MF_WORKER_HOUSEKEEPING + 1)
 
 /* What a worker is doing; src/worker/README.md has the transitions. */
 typedef enum MfWorkerState
@@ -28,6 +29,7 @@ typedef enum MfWorkerState
 	MF_STATE_OFF,				/* not wanted: `current` says why */
 	MF_STATE_STARTING,			/* reserved or connecting */
 	MF_STATE_IDLE,
+	MF_STATE_WAITING,			/* ended in peace; `current` says until when */
 	MF_STATE_BUSY,
 	MF_STATE_FENCED,			/* the database is a copy that nobody armed */
 	MF_STATE_BLOCKED,			/* runs, but something it needs is missing */

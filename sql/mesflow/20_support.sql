@@ -36,7 +36,7 @@ COMMENT ON FUNCTION _own_write(xid) IS 'Was this row version written by the call
 
 CREATE FUNCTION _wake(kind text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_wake';
-COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing) when the calling transaction commits.';
+COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing) when the calling transaction commits; the launcher then starts at once what waits to be started.';
 
 CREATE FUNCTION _wake_trigger() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_wake_trigger';
@@ -74,6 +74,19 @@ CREATE FUNCTION _ring_slot(at timestamptz) RETURNS smallint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (floor(extract(epoch FROM at) / 86400)::bigint % 32)::smallint;
 COMMENT ON FUNCTION _ring_slot(timestamptz) IS 'The slot of a log''s ring that holds this moment: its day (UTC) modulo 32.';
+
+CREATE FUNCTION _ring_slots_to_clear(keep interval, now timestamptz DEFAULT clock_timestamp()) RETURNS SETOF smallint
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  WITH days AS (
+    SELECT floor(extract(epoch FROM $2 - $1) / 86400)::bigint AS oldest, floor(extract(epoch FROM $2) / 86400)::bigint AS today
+  )
+  SELECT ((d.today + ahead) % 32)::smallint
+    FROM days d, generate_series(1, 31 + d.oldest - d.today) AS ahead
+   ORDER BY ahead;
+END;
+COMMENT ON FUNCTION _ring_slots_to_clear(interval, timestamptz) IS
+  'The slots of a ring that hold no moment of the time to keep, up to now: what is in them may go. The one whose day comes next is first: it must be empty by then. Never today''s.';
 
 -- Which database this is. A restored dump brings the rows of where it came from: any that is not about this very
 -- database makes it a copy.
@@ -116,6 +129,7 @@ BEGIN
   PERFORM mesflow._remove_defaults();
   PERFORM mesflow._note_contents();
   PERFORM mesflow._wake('pricing');
+  PERFORM mesflow._wake('launcher');    -- which starts what had left
 END
 $$;
 COMMENT ON FUNCTION arm(text) IS

@@ -413,12 +413,9 @@ BEGIN
   DELETE FROM mesflow._nodes n
    WHERE n.kind = 'node' AND n.lease_until < clock_timestamp() - interval '1 day'
      AND NOT EXISTS (SELECT FROM mesflow._jobs_running j WHERE j.node = n.id);
-  PERFORM mesflow._drop_uploads();
   IF NOT mesflow._is_copy() THEN        -- also while a restore is still under way
-    PERFORM mesflow._drop_models();
     PERFORM mesflow._drop_contents();
   END IF;
-  PERFORM mesflow._drop_preflights();
   IF moved > 0 THEN
     PERFORM mesflow._announce();
   END IF;
@@ -426,4 +423,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _sweep_jobs() IS
-  'Once a second, in portions: takes back the jobs of nodes that are gone, ends those that hang, returns retries that have come due; drops uploads and bytes of models whose time is up. Returns how many jobs it moved.';
+  'Once a second, in portions: takes back the jobs of nodes that are gone, ends those that hang, returns retries that have come due; removes bytes that nobody refers to any more. Returns how many jobs it moved.';

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION _worker_status() IS 'The rows of worker_status, from shared 
 
 CREATE VIEW worker_status AS SELECT * FROM _worker_status();
 COMMENT ON VIEW worker_status IS 'The background workers of this server. Counts begin anew with each start of the server.';
-COMMENT ON COLUMN worker_status.kind IS 'launcher or pricing';
+COMMENT ON COLUMN worker_status.kind IS 'launcher, pricing or housekeeping';
 COMMENT ON COLUMN worker_status.pid IS 'its process; NULL when it does not run';
 COMMENT ON COLUMN worker_status.state IS 'what it is doing, in a word';
 COMMENT ON COLUMN worker_status.since IS 'in this state since';
@@ -167,6 +167,10 @@ BEGIN
   ELSE
     status := 'ok'; detail := format('%s jobs wait.', CASE WHEN found_count = 1000 THEN '1000 or more' ELSE found_count::text END); hint := NULL;
   END IF;
+  RETURN NEXT;
+
+  check_name := 'housekeeping';
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_housekeeping() h;
   RETURN NEXT;
 
   check_name := 'catalog';

@@ -1,7 +1,7 @@
 -- Nothing for PUBLIC; the group roles get what their seat needs. Public verbs run as their owner (SECURITY DEFINER):
 -- who may call them needs no right on a table.
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mesflow FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA mesflow FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA mesflow FROM PUBLIC;
 REVOKE ALL ON TYPE _price FROM PUBLIC;
 
@@ -40,7 +40,8 @@ GRANT EXECUTE ON FUNCTION
   TO mesflow_node, mesflow_admin;
 
 GRANT EXECUTE ON FUNCTION health(), mesflow.version(), verify_jobs(), _worker_status() TO mesflow_monitor, mesflow_admin;
-GRANT SELECT ON worker_status, nodes, price_jobs TO mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _duty_due_at(_duties) TO mesflow_monitor, mesflow_admin;      -- which housekeeping calls as its reader
+GRANT SELECT ON worker_status, nodes, price_jobs, housekeeping TO mesflow_monitor, mesflow_admin;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON partners, systems, materials, processes, price_lists, rates, quantity_breaks,
     limits, expectations, operators, stations, shifts TO mesflow_admin;
@@ -48,7 +49,18 @@ GRANT EXECUTE ON FUNCTION _default_options(jsonb), _is_code(text), _currency_dig
 GRANT EXECUTE ON FUNCTION price_line(text, text, numeric, text, jsonb, text, text),        -- for pricing functions of their own
     price_additive(measurements, materials, processes, integer, jsonb, jsonb), price_casting(measurements, materials, processes, integer, jsonb, jsonb)
   TO mesflow_manager, mesflow_admin;
-GRANT EXECUTE ON FUNCTION load_example_catalog(), arm(text) TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION load_example_catalog(), arm(text), schedule_housekeeping(), unschedule_housekeeping() TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION _begin_duty(text), _try_duty(text), _raise(text, text, text, text) TO mesflow_admin;     -- which duties call as their caller
+GRANT EXECUTE ON PROCEDURE _run_duty(text) TO mesflow_admin;
+DO $$
+DECLARE
+  duty record;
+BEGIN
+  FOR duty IN SELECT d.name FROM mesflow._duties d LOOP
+    EXECUTE format('GRANT EXECUTE ON PROCEDURE mesflow.%I() TO mesflow_admin', duty.name);
+  END LOOP;
+END
+$$;
 
 -- What pg_dump takes along. The nodes belong to a server, not to its data; notes of contents to remove are made anew by
 -- arm(), for they are not to be judged before all models are there; the identity goes along to tell a copy.

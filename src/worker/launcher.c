@@ -36,12 +36,14 @@
 #define MF_ATTACH_MS			30000
 
 const MfWorkerType mf_worker_types[MF_WORKER_KINDS] = {
-	[MF_WORKER_LAUNCHER] = {"launcher", "mesflow launcher", NULL},
-	[MF_WORKER_PRICING] = {"pricing", "mesflow pricing", "mf_pricing_main"}
+	[MF_WORKER_LAUNCHER] = {"launcher", "mesflow launcher", NULL, false},
+	[MF_WORKER_PRICING] = {"pricing", "mesflow pricing", "mf_pricing_main", false},
+	[MF_WORKER_HOUSEKEEPING] = {"housekeeping", "mesflow housekeeping",
+	"mf_housekeeping_main", true}
 };
 
-/* Registrations that failed in a row, for one warning per episode. */
-static bool warned = false;
+/* Registrations that failed in a row, for one warning per kind and episode. */
+static bool warned[MF_WORKER_KINDS];
 
 int
 mf_worker_kind_by_name(const char *name)
@@ -144,20 +146,20 @@ start(MfWorkerKind kind, Oid database)
 	 */
 	if (RegisterDynamicBackgroundWorker(&worker, NULL))
 	{
-		warned = false;
+		warned[kind] = false;
 		return;
 	}
 
 	mf_slot_give_back(kind, args.generation,
 					  "no free background worker slot, see max_worker_processes");
-	if (!warned)
+	if (!warned[kind])
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("could not start the %s worker: no free background worker slot",
 						mf_worker_types[kind].title),
 				 errdetail("max_worker_processes is %d.", max_worker_processes),
 				 errhint("Raise max_worker_processes and restart the server. The launcher keeps trying.")));
-	warned = true;
+	warned[kind] = true;
 }
 
 /* Brings one kind of worker to where it should be; README.md has the table. */

@@ -21,9 +21,6 @@
 /* A run of this length clears the count of failures. */
 #define MF_GOOD_RUN_MS		60000
 
-/* How long a database without mesflow is left alone unless we are woken. */
-#define MF_ABSENT_MS		60000
-
 /* What this process holds. */
 static bool attached = false;
 static MfWorkerKind my_kind;
@@ -31,7 +28,8 @@ static uint32 my_generation;
 
 /* How it wants to be remembered: see mf_slot_leave. */
 static bool leaving = false;
-static MfWorkerState leaving_as;
+static int	leaving_for;		/* milliseconds */
+static bool leaving_as_planned;
 
 static bool error_noted = false;
 
@@ -92,6 +90,8 @@ mf_slot_state_name(MfWorkerState state)
 			return "starting";
 		case MF_STATE_IDLE:
 			return "idle";
+		case MF_STATE_WAITING:
+			return "waiting";
 		case MF_STATE_BUSY:
 			return "busy";
 		case MF_STATE_FENCED:
@@ -188,14 +188,19 @@ mf_slot_set_off(MfWorkerKind kind, const char *why)
 	LWLockRelease(mf_shared->lock);
 }
 
-/* Somebody made the extension, or thinks so: do not wait any longer. */
+/*
+ * Somebody made the extension or armed a copy, or thinks so: what left in
+ * peace does not wait any longer.
+ */
 void
 mf_slot_hurry(MfWorkerKind kind)
 {
 	MfSlot	   *slot = &mf_shared->slots[kind];
 
 	LWLockAcquire(mf_shared->lock, LW_EXCLUSIVE);
-	if (!slot->in_use && slot->state == MF_STATE_ABSENT)
+	if (!slot->in_use &&
+		(slot->state == MF_STATE_ABSENT || slot->state == MF_STATE_WAITING ||
+		 slot->state == MF_STATE_FENCED))
 		slot->not_before = 0;
 	LWLockRelease(mf_shared->lock);
 }
@@ -230,8 +235,11 @@ detach(int code, Datum arg)
 		else if (leaving)
 		{
 			slot->failures = 0;
-			slot->not_before = leaving_as == MF_STATE_ABSENT ?
-				TimestampTzPlusMilliseconds(now, MF_ABSENT_MS) : 0;
+			slot->not_before = TimestampTzPlusMilliseconds(now, leaving_for);
+
+			/* A start that was planned is not one that was needed again. */
+			if (leaving_as_planned)
+				slot->starts--;
 		}
 		else
 		{
@@ -317,14 +325,15 @@ mf_slot_set_error(const char *text)
 }
 
 /*
- * Before an exit on purpose: MF_STATE_ABSENT for a long pause,
- * MF_STATE_STARTING for a fresh start at once.
+ * Before an exit on purpose: the launcher starts the next one after this
+ * pause, unless it is told to hurry.
  */
 void
-mf_slot_leave(MfWorkerState end, const char *why)
+mf_slot_leave(MfWorkerState end, const char *why, int pause_ms)
 {
 	leaving = true;
-	leaving_as = end;
+	leaving_for = pause_ms;
+	leaving_as_planned = end == MF_STATE_WAITING || end == MF_STATE_FENCED;
 	mf_slot_set_state(end, why);
 }
 

@@ -25,7 +25,7 @@ extern void mf_slot_hurry(MfWorkerKind kind);
 extern bool mf_slot_attach(MfWorkerKind kind, uint32 generation);
 extern void mf_slot_set_state(MfWorkerState state, const char *current);
 extern void mf_slot_set_error(const char *text);
-extern void mf_slot_leave(MfWorkerState end, const char *why);
+extern void mf_slot_leave(MfWorkerState end, const char *why, int pause_ms);
 
 /* Doorbells; wakeup.c. */
 extern void mf_doorbell_own(MfWorkerKind kind);

@@ -190,7 +190,7 @@ kind_argument(const char *name)
 				(errcode(MF_ERRCODE_BAD_ARGUMENT),
 				 errmsg("there is no worker of kind \"%s\"", name),
 				 errdetail("The argument is \"%s\".", name),
-				 errhint("The kinds are launcher and pricing.")));
+				 errhint("See column kind of mesflow.worker_status.")));
 	return (MfWorkerKind) kind;
 }
 

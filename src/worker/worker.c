@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "launch.h"
 #include "libpq/pqsignal.h"
+#include "mb/pg_wchar.h"
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -35,6 +36,9 @@
  */
 #define MF_LOCK_CLASS		0x4D46
 
+/* How long a database without mesflow is left alone unless we are woken. */
+#define MF_ABSENT_MS		60000
+
 static MfWorkerKind my_kind;
 static char my_database[NAMEDATALEN];
 static Oid	my_extension = InvalidOid;
@@ -55,15 +59,25 @@ add_context(void *arg)
 				   mf_worker_types[my_kind].name, my_database);
 }
 
-/* Leaves for a reason that is no failure: exit status 0. */
-MF_NORETURN static void
-leave(MfWorkerState end, const char *why)
+/*
+ * Starts and orderly ends of a worker are news, but not those of one that
+ * comes and goes every minute.
+ */
+static int
+news_level(void)
 {
-	ereport(LOG,
+	return mf_worker_types[my_kind].one_shot ? DEBUG1 : LOG;
+}
+
+/* Leaves for a reason that is no failure: exit status 0. */
+void
+mf_worker_leave(MfWorkerState end, const char *why, int pause_ms)
+{
+	ereport(news_level(),
 			(errhidecontext(true),
 			 errmsg("%s worker stops: %s", mf_worker_types[my_kind].title,
 					why)));
-	mf_slot_leave(end, why);
+	mf_slot_leave(end, why, pause_ms);
 	proc_exit(0);
 }
 
@@ -159,9 +173,10 @@ begin(void)
 	AbortCurrentTransaction();
 	MemoryContextSwitchTo(turn_context);
 	if (extension == MF_EXTENSION_ABSENT)
-		leave(MF_STATE_ABSENT, "the database has no extension mesflow");
+		mf_worker_leave(MF_STATE_ABSENT,
+						"the database has no extension mesflow", MF_ABSENT_MS);
 	if (extension == MF_EXTENSION_OTHER)
-		leave(MF_STATE_STARTING, "the extension was created anew");
+		mf_worker_leave(MF_STATE_STARTING, "the extension was created anew", 0);
 	return false;
 }
 
@@ -185,12 +200,15 @@ static bool
 survive_error(void)
 {
 	ErrorData  *error;
+	const char *message;
 
 	MemoryContextSwitchTo(turn_context);
 	error = CopyErrorData();
+	message = error->message ? error->message : "";
 	failure.sqlstate = error->sqlerrcode;
-	strlcpy(failure.message, error->message ? error->message : "",
-			sizeof(failure.message));
+	strlcpy(failure.message, message,
+			pg_mbcliplen(message, strlen(message),
+						 sizeof(failure.message) - 1) + 1);
 	mf_slot_set_error(failure.message);
 	FreeErrorData(error);
 
@@ -319,7 +337,7 @@ mf_worker_main(MfWorkerKind kind, const MfWorkerLife *life)
 							 NULL) != MF_TRY_DONE)
 			mf_wait(1000);
 
-		ereport(LOG,
+		ereport(news_level(),
 				(errhidecontext(true),
 				 errmsg("%s worker serves database \"%s\"",
 						mf_worker_types[kind].title, my_database)));

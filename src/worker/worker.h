@@ -19,6 +19,7 @@ typedef struct MfWorkerType
 	const char *name;			/* in SQL: "pricing" */
 	const char *title;			/* bgw_type, application name */
 	const char *entry;			/* C function; NULL: not started by us */
+	bool		one_shot;		/* ends when its work is done */
 } MfWorkerType;
 
 extern const MfWorkerType mf_worker_types[MF_WORKER_KINDS];
@@ -48,6 +49,8 @@ typedef struct MfWorkerLife
 	void		(*start) (void);
 	long		(*turn) (void);
 } MfWorkerLife;
+
+extern PGDLLEXPORT void mf_housekeeping_main(Datum arg);
 
 MF_NORETURN extern void mf_worker_main(MfWorkerKind kind,
 									   const MfWorkerLife *life);
@@ -79,6 +82,13 @@ extern const MfFailure *mf_worker_failure(void);
 /* Was this worker's doorbell rung, or the configuration read again? */
 extern bool mf_worker_was_woken(void);
 extern bool mf_worker_was_reloaded(void);
+
+/*
+ * Ends a worker of a kind that is one shot, in peace: the launcher starts it
+ * again after this pause, or when the launcher is rung.
+ */
+MF_NORETURN extern void mf_worker_leave(MfWorkerState end, const char *why,
+										int pause_ms);
 
 /* Handles interrupts; for loops that may take longer than 100 ms. */
 extern void mf_worker_check(void);

@@ -251,13 +251,13 @@ CREATE FUNCTION test.read() RETURNS void LANGUAGE sql AS $$
     FROM pg_class c WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relname ~ '^_(models|uploads|contents|contents_left|chunks)(_|$)' AND c.relkind IN ('r', 'i')
 $$;
 BEGIN;
-SELECT test.read(), mesflow._sweep_jobs(), test.read();
+SELECT test.read(), mesflow._sweep_jobs(), mesflow._keep_uploads(), mesflow._keep_models(), test.read();
 SELECT what, max(scans) - min(scans) AS scans, max(entries) - min(entries) AS entries FROM test.reads GROUP BY 1 HAVING max(scans) > min(scans) ORDER BY 1;
 COMMIT;
 ANALYZE mesflow._models, mesflow._uploads;
 TRUNCATE test.reads;
 BEGIN;
-SELECT test.read(), mesflow._sweep_jobs(), test.read();
+SELECT test.read(), mesflow._sweep_jobs(), mesflow._keep_uploads(), mesflow._keep_models(), test.read();
 SELECT what, max(scans) - min(scans) AS scans, max(entries) - min(entries) AS entries FROM test.reads GROUP BY 1 HAVING max(scans) > min(scans) ORDER BY 1;
 COMMIT;
 

@@ -164,7 +164,7 @@ SELECT count(*) FILTER (WHERE preflight) > 20 AS preflights, count(*) FILTER (WH
 SELECT mesflow._drop_preflights() AS none_yet;
 UPDATE mesflow._quotes SET expires_at = clock_timestamp() - interval '1 s';
 SELECT mesflow._drop_preflights(5) AS five;
-SELECT mesflow._sweep_jobs() IS NOT NULL AS swept;
+CALL mesflow.keep_preflights();
 SELECT count(*) FILTER (WHERE preflight) AS preflights, count(*) FILTER (WHERE NOT preflight) AS quotes FROM mesflow._quotes;
 
 -- Each lookup is a probe of its index, whatever was there when its plan was made.

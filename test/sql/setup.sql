@@ -35,9 +35,9 @@ SELECT 'column', c.oid::regclass::text || '.' || a.attname
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
  WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname !~ '^_' AND col_description(c.oid, a.attnum) IS NULL;
 
--- Nobody can lead a function astray by a search path, and PUBLIC may call none.
+-- Nobody can lead a function astray by a search path, and PUBLIC may call none. (Procedures commit, so they have none: see housekeeping.sql.)
 SELECT p.oid::regprocedure AS unpinned FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
- WHERE p.pronamespace = 'mesflow'::regnamespace AND l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL
+ WHERE p.pronamespace = 'mesflow'::regnamespace AND l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL AND p.prokind <> 'p'
    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c = 'search_path=pg_catalog, pg_temp');
 SELECT p.oid::regprocedure AS public FROM pg_proc p
  WHERE p.pronamespace = 'mesflow'::regnamespace

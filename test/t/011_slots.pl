@@ -47,9 +47,10 @@ foreach (1 .. 3)
 	$node->await("SELECT last_error_at > '$before' FROM mesflow.worker_status WHERE kind = 'pricing'",
 		'the launcher tries again');
 }
-is(scalar(() = $node->log_lines(qr/WARNING: .*no free background worker slot/)), 1,
+my $warnings = () = $node->log_lines(qr/WARNING: .*no free background worker slot/);
+is(scalar(() = $node->log_lines(qr/WARNING: .*pricing worker: no free background worker slot/)), 1,
 	'one warning for all tries');
-is(scalar(() = $node->log_lines(qr/HINT: .*max_worker_processes/)), 1, 'and what to do');
+is(scalar(() = $node->log_lines(qr/HINT: .*max_worker_processes/)), $warnings, 'and what to do');
 
 # ---- room ------------------------------------------------------------------
 
