@@ -83,7 +83,7 @@ BEGIN
     RETURN QUERY SELECT repeat(' ', 51) || mesflow._cell(s.label, 13) || mesflow._cell(s.amount::text, 16, true)
                    FROM (VALUES (1, 'Net', o.net), (2, 'Tax', o.tax), (3, 'Total ' || o.currency, o.total)) AS s (at, label, amount) ORDER BY s.at;
   ELSIF n > 0 THEN
-    RETURN NEXT repeat(' ', 51) || 'No total yet';
+    RETURN NEXT repeat(' ', 51) || 'No total';
   END IF;
 END
 $$;

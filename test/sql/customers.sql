@@ -33,6 +33,7 @@ SELECT t.reason, string_agg(e.error, E'\n') AS answer
   FROM (VALUES ('anna@example.com asked'), ('ANNA@EXAMPLE.COM'), ('Anna-Maria  MÜLLER asked'), ('Frau Müller, asked'), ('(müller)'), ('call 0664 1234567'), ('4366412345 67'), ('called from 1234567')) AS t (reason),
        test.error(format('SELECT mesflow.erase_customer(%L, %L)', :'secret', t.reason)) e GROUP BY 1 ORDER BY 1;
 SELECT * FROM test.error(format('SELECT mesflow.erase_customer(%L, %L, %L)', :'secret', 'asked for it', 'Anna@example.com'));
+SELECT proconfig @> '{log_min_error_statement=panic}' AS the_statement_is_not_logged FROM pg_proc WHERE oid = 'mesflow.erase_customer'::regproc;
 SELECT count(*) AS still_there FROM mesflow.customers WHERE order_id = :'secret' AND erased_at IS NULL;
 SELECT * FROM test.error(format('SELECT mesflow.erase_customer(%L, %L)', :'secret', 'ticket 4711: Art. 17, asked by annabel müllerova on 2026-11-30'));
 -- A customer without a name, or with an odd one, can be erased too.

@@ -95,6 +95,13 @@ $$;
 SELECT r AS role, (SELECT c.line FROM test.customer_for('mesflow_' || r) c) FROM unnest('{app,operator,manager,admin}'::text[]) r;
 SELECT test.force(format($$UPDATE mesflow.customers SET name = NULL, company = NULL, erased_at = '2026-11-30 12:00Z', erased_by = 'anna', erase_reason = 'asked for it' WHERE order_id = %L$$, :'morning'));
 SELECT l FROM test.card('MORNING') l WHERE l LIKE '%Customer%';
+-- A real order, from the upload on; each event once, and nothing of others.
+SELECT setval('mesflow._order_numbers', 20000) \g /dev/null
+SELECT mesflow.submit_order('shop', 'REAL', jsonb_build_array(jsonb_build_object('model', :'ring', 'material', 'pla', 'process', 'fdm', 'quantity', 2)), '{"name": "Anna"}') AS real \gset
+SELECT mesflow.set_priority(:'real', 7, 'anna'), mesflow.advance_order(:'real', 'approved', 'anna', system := 'crm', detail := '{"hall": 2}'), mesflow.cancel_order(:'real', 'not wanted', 'boris');
+SELECT event, from_status, to_status, system, CASE actor WHEN session_user THEN 'session user' ELSE actor END AS actor, dwell >= '0' AS dwell, detail - '{model,quote}'::text[] AS detail FROM mesflow.order_timeline(:'real') WHERE event LIKE 'order.%';
+SELECT event, count(*) FROM mesflow.order_timeline(:'real') WHERE event NOT LIKE 'order.%' GROUP BY 1 ORDER BY 1;
+SELECT mesflow._event_detail(b.type, b.body) = t.detail AS same FROM mesflow.outbox b JOIN mesflow.order_timeline(:'real') t ON t.event = b.type WHERE b.order_id = :'real' AND b.type = 'order.changed';
 -- Cells.
 SELECT c.value, c.width, '[' || mesflow._cell(c.value, c.width) || ']' AS left, '[' || mesflow._cell(c.value, c.width, true) || ']' AS right
   FROM (VALUES ('abc', 5), ('abc', 3), ('abcd', 3), ('指輪を', 6), ('指輪を', 5), ('指輪を', 4), ('指輪', 1), (E'a\tb\nc', 6), ('e' || chr(769) || 'te', 3), ('', 2), (NULL, 2)) AS c (value, width);
