@@ -14,6 +14,11 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+/* From 16 on what is in a varlena is a header of its own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #error "mesflow needs PostgreSQL 15 or newer"
 #endif

@@ -26,6 +26,12 @@ CREATE FUNCTION _uuid7() RETURNS uuid
 LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_uuid7';
 COMMENT ON FUNCTION _uuid7() IS 'A new UUID of version 7 (RFC 9562): ordered by time, otherwise random.';
 
+CREATE FUNCTION _uuid7_from(at timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (pg_catalog.lpad(pg_catalog.to_hex(greatest(0, least(281474976710655, pg_catalog.floor(extract(epoch FROM $1) * 1000)))::bigint), 12, '0')
+        || '00000000000000000000')::uuid;
+COMMENT ON FUNCTION _uuid7_from(timestamptz) IS 'No UUID of version 7 made at that moment or later is less than this one.';
+
 CREATE FUNCTION _token() RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_token';
 COMMENT ON FUNCTION _token() IS '64 random bits from the strong random source: the proof that a claim is still ours.';

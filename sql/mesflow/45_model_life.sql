@@ -125,15 +125,30 @@ COMMENT ON FUNCTION _model_jobs(uuid) IS 'The jobs of a model that have not ende
 CREATE FUNCTION _model_needed(model uuid) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
+#variable_conflict use_column
 DECLARE
   job constant bigint := (SELECT min(j) FROM mesflow._model_jobs($1) j);
+  number text;
 BEGIN
-  RETURN CASE WHEN job IS NOT NULL THEN format('Job %s has yet to read it.', job) END;
+  IF job IS NOT NULL THEN
+    RETURN format('Job %s has yet to read it.', job);
+  END IF;
+  -- Any one will do.
+  SELECT o.number INTO number
+    FROM mesflow._quotes q
+    JOIN mesflow._order_items i ON i.quote = q.id AND i.cancelled_at IS NULL
+    JOIN mesflow.orders o ON o.id = i.order_id
+    JOIN mesflow.order_statuses s ON s.status = o.status AND NOT s.terminal
+   WHERE q.model = $1 LIMIT 1;
+  RETURN 'Order ' || number || ' needs it.';
 END
 $$;
 COMMENT ON FUNCTION _model_needed(uuid) IS
-  'Why the bytes of this model may not go, as a sentence; NULL where nothing needs them. Quotes do not: they are priced from the measurement.';
+  'Why the bytes of this model may not go, as a sentence: a job, or an open order; NULL where nothing needs them. Quotes do not: they are priced from the measurement.';
 
 -- Verbs --------------------------------------------------------------------------------------------------------------
 

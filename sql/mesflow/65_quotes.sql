@@ -108,6 +108,32 @@ AS 'MODULE_PATHNAME', 'mesflow_request_quote';
 COMMENT ON FUNCTION request_quote(uuid, text, text, integer, jsonb, text, text) IS
   'Promises a price. A measured model is priced at once, in this transaction, or has been by preflight_quotes; otherwise the quote is pending and priced in the background. A model that cannot be made so gives a quote that failed or is in review, never an error. Errors: MF400 (quantity, options), MF404 (model, material, process, partner), MF423 (partner), MF429 (its jobs waiting).';
 
+-- An order's quote is withdrawn by its order only. An order takes a quote under the lock of the quote's row: whoever has
+-- that lock, or has changed the row, and asks in a statement of its own, sees it.
+CREATE FUNCTION _ordered_by(quote uuid) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (SELECT o.number FROM mesflow._order_items i JOIN mesflow.orders o ON o.id = i.order_id WHERE i.quote = $1 AND i.cancelled_at IS NULL);
+END
+$$;
+COMMENT ON FUNCTION _ordered_by(uuid) IS 'The number of the order that has this quote as a live item; NULL where there is none.';
+
+CREATE FUNCTION _refuse_ordered(quote uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  number constant text := mesflow._ordered_by($1);
+BEGIN
+  IF number IS NOT NULL THEN
+    PERFORM mesflow._raise('MF423', 'the quote is ordered', format('Quote %s is an item of order %s.', $1, number), 'Cancel the item with cancel_item.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION _refuse_ordered(uuid) IS 'MF423 where an order has this quote as a live item.';
+
 CREATE FUNCTION cancel_quote(quote uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -115,6 +141,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
   q mesflow._quotes;
+  withdrawn boolean;
 BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
@@ -123,11 +150,14 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM mesflow._raise('MF404', 'no such quote', format('There is no quote %s.', coalesce($1::text, 'NULL')), 'Ask for one with request_quote.');
   END IF;
-  IF q.state = 'pending' AND mesflow.cancel_job(q.job) THEN
-    RETURN true;
-  END IF;                               -- it may have been priced this moment
-  UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review') AND (expires_at < clock_timestamp()) IS NOT TRUE;
-  RETURN FOUND;
+  PERFORM mesflow._refuse_ordered($1);
+  withdrawn := q.state = 'pending' AND mesflow.cancel_job(q.job);
+  IF withdrawn IS NOT TRUE THEN         -- it may have been priced this moment
+    UPDATE mesflow._quotes SET state = 'cancelled' WHERE id = $1 AND state IN ('priced', 'review') AND (expires_at < clock_timestamp()) IS NOT TRUE;
+    withdrawn := FOUND;
+  END IF;
+  PERFORM mesflow._refuse_ordered($1);  -- since the first look, perhaps
+  RETURN withdrawn;
 END
 $$;
-COMMENT ON FUNCTION cancel_quote(uuid) IS 'Withdraws a quote that is pending, priced or in review; false where there is nothing to withdraw. MF404: no such quote.';
+COMMENT ON FUNCTION cancel_quote(uuid) IS 'Withdraws a quote that is pending, priced or in review; false where there is nothing to withdraw. MF404: no such quote. MF423: it is ordered.';

@@ -261,6 +261,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -270,6 +272,7 @@ DECLARE
 BEGIN
   DELETE FROM mesflow._quotes d
    WHERE d.id IN (SELECT q.id FROM mesflow._quotes q WHERE q.preflight AND q.expires_at < now
+                     AND NOT EXISTS (SELECT FROM mesflow._order_items i WHERE i.quote = q.id)
                    ORDER BY q.expires_at LIMIT $1 FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS dropped = ROW_COUNT;
   RETURN dropped;

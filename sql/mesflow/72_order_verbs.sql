@@ -42,7 +42,7 @@ COMMENT ON FUNCTION _sum_order(uuid, text, text, jsonb, boolean, boolean) IS
   'Locks an order and sets its amounts and, where its items can still change, its status from them. touched: an event even where nothing changes; any_status: amounts also where the items are settled. False where there is no such order.';
 
 CREATE FUNCTION _order(order_id uuid) RETURNS orders
-LANGUAGE plpgsql
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

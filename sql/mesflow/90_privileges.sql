@@ -24,6 +24,14 @@ GRANT EXECUTE ON FUNCTION
     set_priority(uuid, integer, text, text), set_due(uuid, timestamptz, text, text), emit(text, text, jsonb, text, uuid)
   TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION advance_order(uuid, text, text, text, text, text, jsonb) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION find_orders(text, integer), order_timeline(uuid), order_card(uuid), confirm_receipt(uuid, text, text, text, text)
+  TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION reconcile_orders(text, text[], timestamptz, timestamptz) TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION erase_customer(uuid, text, text) TO mesflow_manager, mesflow_admin;
+GRANT SELECT ON orders, order_items, order_systems, order_statuses, order_transitions TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT SELECT ON customers TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT UPDATE (status, priority, due_at) ON orders TO mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _fold(text) TO mesflow_manager, mesflow_admin;      -- which the indexes of orders call
 
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
@@ -44,7 +52,7 @@ GRANT EXECUTE ON FUNCTION _duty_due_at(_duties) TO mesflow_monitor, mesflow_admi
 GRANT SELECT ON worker_status, nodes, price_jobs, housekeeping TO mesflow_monitor, mesflow_admin;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON partners, systems, materials, processes, price_lists, rates, quantity_breaks,
-    limits, expectations, operators, stations, shifts TO mesflow_admin;
+    limits, expectations, operators, stations, shifts, order_statuses, order_transitions TO mesflow_admin;
 GRANT EXECUTE ON FUNCTION _default_options(jsonb), _is_code(text), _currency_digits(text), _may_restore() TO mesflow_admin;     -- which writing the catalog calls
 GRANT EXECUTE ON FUNCTION price_line(text, text, numeric, text, jsonb, text, text),        -- for pricing functions of their own
     price_additive(measurements, materials, processes, integer, jsonb, jsonb), price_casting(measurements, materials, processes, integer, jsonb, jsonb)
@@ -75,6 +83,7 @@ BEGIN
       ('price_lists', ''), ('processes', ''), ('rates', ''), ('quantity_breaks', ''), ('limits', ''), ('expectations', ''), ('operators', ''),
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
+      ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;

@@ -8,6 +8,7 @@ SELECT mesflow.upload_model('new', 'new.stl') AS new \gset
 GRANT USAGE ON SCHEMA test TO PUBLIC;
 SELECT test.draft('draft') \g /dev/null
 SELECT mesflow.request_quote(:'cube', 'pla', 'fdm') AS quote \gset
+SELECT mesflow.submit_order('shop', 'ROLE-1', jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm', 'quantity', 1)), '{"name": "Anna Müller"}') AS "order" \gset
 
 -- Functions and relations by role, from the catalog.
 SELECT p.proname AS function, string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) AS roles
@@ -83,6 +84,24 @@ INSERT INTO test.statements (what, statement) VALUES
   ('recompute a quote', format('SELECT count(*) FROM mesflow.recompute_quote(%L)', :'quote')),
   ('read quantity breaks', 'SELECT count(*) FROM mesflow.quantity_breaks'),
   ('change a process', $$UPDATE mesflow.processes SET options = options, materials = '{pla}' WHERE code = 'fdm'$$),
+  ('find orders', $$SELECT count(*) FROM mesflow.find_orders('role-1')$$),
+  ('read a timeline', format('SELECT count(*) FROM mesflow.order_timeline(%L)', :'order')),
+  ('read a card', format('SELECT length(mesflow.order_card(%L))', :'order')),
+  ('reconcile', $$SELECT count(*) FROM mesflow.reconcile_orders('shop', '{}', now())$$),
+  ('confirm a receipt', format('SELECT mesflow.confirm_receipt(%L, %L)', :'order', 'crm')),
+  ('erase a customer', format('SELECT mesflow.erase_customer(%L, %L)', :'order', 'asked for it')),
+  ('read orders', 'SELECT count(*) FROM mesflow.orders'),
+  ('read items', 'SELECT count(*) FROM mesflow.order_items'),
+  ('read systems of orders', 'SELECT count(*) FROM mesflow.order_systems'),
+  ('read the flow', 'SELECT count(*) FROM mesflow.order_statuses CROSS JOIN mesflow.order_transitions'),
+  ('read customers', 'SELECT count(*) FROM mesflow.customers'),
+  ('read _receipts', 'SELECT count(*) FROM mesflow._receipts'),
+  ('read _order_history', 'SELECT count(*) FROM mesflow._order_history'),
+  ('update orders, past a page', 'DO $do$ BEGIN FOR i IN 1 .. 60 LOOP UPDATE mesflow.orders SET priority = priority + 1, due_at = now(); END LOOP; END $do$'),
+  ('update a reference', $$UPDATE mesflow.orders SET external_ref = 'x'$$),
+  ('change the flow', $$UPDATE mesflow.order_statuses SET label = label$$),
+  ('add a step', $$INSERT INTO mesflow.order_transitions SELECT s.status, t.status FROM mesflow.order_statuses s, mesflow.order_statuses t WHERE s.status = 'delivered' AND t.status = 'cancelled' ON CONFLICT DO NOTHING$$),
+  ('copy the timeline', 'SELECT mesflow._copy_timeline()'),
   ('create in the schema', 'CREATE TABLE mesflow.mine ()');
 SELECT s.what,
        string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) FILTER (WHERE a.answer = 'ok' OR a.answer ~ '^MF') AS may,

@@ -8,8 +8,9 @@ CREATE VIEW _open_quotes AS
    WHERE q.state IN ('priced', 'review') AND NOT q.preflight
      AND q.total IS NOT NULL
      AND q.expires_at > clock_timestamp()
-     AND NOT q.by_hand;
-COMMENT ON VIEW _open_quotes IS 'Quotes with a computed price that can still be ordered, and that nobody has priced by hand.';
+     AND NOT q.by_hand
+     AND NOT EXISTS (SELECT FROM _order_items i WHERE i.quote = q.id);
+COMMENT ON VIEW _open_quotes IS 'Quotes with a computed price that can still be ordered, that no order has and that nobody has priced by hand.';
 
 CREATE FUNCTION _price_again(q _quotes, price_list text) RETURNS _price
 LANGUAGE plpgsql STABLE
@@ -78,6 +79,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 SET enable_sort = off
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -104,6 +107,11 @@ BEGIN
     IF NOT FOUND THEN
       b.due := now + later;
       RETURN b;
+    END IF;
+    -- A statement of its own: an order that has let go of the row has committed, and is seen.
+    IF EXISTS (SELECT FROM mesflow._order_items i WHERE i.quote = q.id) THEN
+      b.reached := q.id;
+      CONTINUE;
     END IF;
     price := mesflow._price_again(q, b.price_list);
     IF price.total IS NULL OR price.state NOT IN ('priced', 'review') THEN
