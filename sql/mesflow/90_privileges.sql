@@ -23,6 +23,7 @@ GRANT EXECUTE ON FUNCTION
     requote_order(uuid, text), cancel_order(uuid, text, text), cancel_item(uuid, text, text),
     set_priority(uuid, integer, text, text), set_due(uuid, timestamptz, text, text), emit(text, text, jsonb, text, uuid)
   TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT SELECT ON outbox TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION advance_order(uuid, text, text, text, text, text, jsonb) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION find_orders(text, integer), order_timeline(uuid), order_card(uuid), confirm_receipt(uuid, text, text, text, text)
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;

@@ -9,6 +9,7 @@ CREATE TEMP TABLE sold AS
                                  jsonb_build_object('name', name, 'email', email, 'phone', phone)) AS id
     FROM (VALUES (1, 'Семён Королёв', 'semyon@example.org', '+7 921 123-45-67'), (2, 'Anna Maria Berg', 'Anna.Berg@example.org', '+43 664 1234567'),
                  (3, 'ANNA BERGER', 'ab@example.com', '0043 1 5550'), (4, 'Иван Королев', NULL, NULL)) AS c (n, name, email, phone);
+GRANT SELECT ON sold TO mesflow_operator, mesflow_manager;
 SELECT id AS berg FROM sold WHERE n = 2 \gset
 
 -- The floor has begun, the MES has told its own number, the parcel is on its way.
@@ -21,7 +22,7 @@ SELECT mesflow.advance_order(:'berg', 'shipped', 'olga', system => 'shop', detai
 SET ROLE mesflow_manager;
 SELECT pg_temp.same('found by ' || asked, (SELECT array_agg(s.n ORDER BY s.n) FROM mesflow.find_orders(asked) o JOIN sold s USING (id)), found)
   FROM (VALUES ('WEB-3', '{3}'::int[]), ('web-3', '{3}'), ('королев', '{1,4}'), ('СЕМЁН КОРОЛЁВ', '{1}'), ('семен', '{1}'), ('anna maria', '{2}'), ('berg', '{2,3}'),
-               ('Berg Anna', '{2}'), ('anna.berg@EXAMPLE.org', '{2}'), ('0664 1234567', '{2}'), ('9211234567', '{1}'), ('wo-2026/77', '{2}'), ('rb 123 456', '{2}'), ('nobody', NULL)) AS q (asked, found);
+               ('Berg Anna', '{2,3}'), ('anna.berg@EXAMPLE.org', '{2}'), ('0664 1234567', '{2}'), ('9211234567', '{1}'), ('wo-2026/77', '{2}'), ('rb 123 456', '{2}'), ('nobody', NULL)) AS q (asked, found);
 SELECT pg_temp.same('by number', (SELECT o.id FROM mesflow.find_orders((SELECT number FROM mesflow.orders WHERE id = :'berg')) o LIMIT 1), :'berg'::uuid),
        pg_temp.same('by the start of its id', (SELECT count(*) FROM mesflow.find_orders(left(:'berg', 18)) o WHERE o.id = :'berg'), 1),
        pg_temp.same('by its trace', (SELECT count(*) FROM mesflow.find_orders((SELECT correlation_id::text FROM mesflow.orders WHERE id = :'berg')) o WHERE o.id = :'berg'), 1);
