@@ -66,7 +66,7 @@ SELECT test.consume('all', 3);
 SELECT test.consume('all', 1);
 SELECT test.consume('all', 100);
 SELECT * FROM test.cursors WHERE name = 'all';
-SELECT type, key, key_seq, order_id, partner, body::jsonb ->> 'type' AS body FROM mesflow.consume('all', 100);
+SELECT type, key, key_seq, order_id, partner, actor = current_user AS actor, body::jsonb ->> 'type' AS body FROM mesflow.consume('all', 100);
 SELECT lag_events, lag > '0' AS lag, acked_at FROM mesflow.consumers WHERE name = 'all';
 -- A part of it.
 SELECT mesflow.ack('all', test.id('b'));
