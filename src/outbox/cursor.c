@@ -19,6 +19,7 @@
 #include "tables.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -87,6 +88,33 @@ static MfPlan forget_backlog_plan = {
 	.arguments = 2,
 	.types = {TEXTOID, INT8OID}
 };
+
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * By index or place, never by reading the table, whatever its size was when
+ * the plan was made: dead versions make it long.  Where nothing else than
+ * reading a table is possible (in _is_copy), its plan then seems worth
+ * compiling.
+ */
+static uint64
+run(MfPlan *plan, Datum *values, const char *nulls)
+{
+	int			level = NewGUCNestLevel();
+	uint64		rows;
+
+	turn_off("enable_seqscan");
+	turn_off("enable_bitmapscan");
+	turn_off("jit");
+	rows = mf_plan_run(plan, values, nulls, false);
+	AtEOXact_GUC(true, level);
+	return rows;
+}
 
 /* Where this process left a row. */
 static struct
@@ -235,9 +263,9 @@ find_row(const char *name, MfPlan *by_place, MfPlan *by_name)
 	values[0] = CStringGetTextDatum(name);
 	values[1] = PointerGetDatum(&remembered.tid);
 	if (strcmp(remembered.name, name) == 0 && ItemPointerIsValid(&remembered.tid))
-		rows = mf_plan_run(by_place, values, NULL, false);
+		rows = run(by_place, values, NULL);
 	if (rows == 0)
-		rows = mf_plan_run(by_name, values, NULL, false);
+		rows = run(by_name, values, NULL);
 	if (rows > 0)
 	{
 		MemoryContextSwitchTo(context);
@@ -246,7 +274,7 @@ find_row(const char *name, MfPlan *by_place, MfPlan *by_name)
 
 		/* After the lock, so that it shows what whoever held it left. */
 		values[0] = CStringGetTextDatum(name);
-		cursor->backlog = mf_plan_run(&has_backlog_plan, values, NULL, false) > 0;
+		cursor->backlog = run(&has_backlog_plan, values, NULL) > 0;
 	}
 	SPI_finish();
 	return cursor;
@@ -273,7 +301,7 @@ forget_backlog(MfCursor *cursor, int64 id)
 	mf_spi_connect();
 	values[0] = CStringGetTextDatum(cursor->name);
 	values[1] = Int64GetDatum(id);
-	(void) mf_plan_run(&forget_backlog_plan, values, NULL, false);
+	(void) run(&forget_backlog_plan, values, NULL);
 	SPI_finish();
 }
 
@@ -303,7 +331,7 @@ mf_cursor_save(MfCursor *cursor, bool acked)
 	values[9] = Int32GetDatum(cursor->batch_events);
 	values[10] = BoolGetDatum(acked);
 	values[11] = PointerGetDatum(&cursor->tid);
-	if (mf_plan_run(&save_plan, values, nulls, false) != 1)
+	if (run(&save_plan, values, nulls) != 1)
 		elog(ERROR, "cursor \"%s\" was not where it was locked", cursor->name);
 	cursor->tid = *(ItemPointer) DatumGetPointer(mf_plan_value(0, 1, &is_null));
 	remember(cursor->name, &cursor->tid);
@@ -398,7 +426,7 @@ load_backlog(MfCursor *cursor)
 	values[0] = CStringGetTextDatum(cursor->name);
 	values[1] = Int64GetDatum(cursor->passed_id);
 	values[2] = Int64GetDatum(BACKLOG_MAX);
-	cursor->backlog_count = mf_plan_run(&backlog_plan, values, NULL, false);
+	cursor->backlog_count = run(&backlog_plan, values, NULL);
 	for (uint64 i = 0; i < cursor->backlog_count; i++)
 		ids[i] = DatumGetInt64(mf_plan_value(i, 1, &is_null));
 	SPI_finish();
