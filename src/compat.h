@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "fmgr.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -64,6 +65,17 @@ mf_compat_wait_event(uint32 *known, const char *name)
 	*known = PG_WAIT_EXTENSION;
 #endif
 	return *known;
+}
+
+/* A scan of an index by so many keys. */
+static inline IndexScanDesc
+mf_compat_index_beginscan(Relation table, Relation index, Snapshot snapshot, int keys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, keys, 0);
+#else
+	return index_beginscan(table, index, snapshot, keys, 0);
+#endif
 }
 
 /* The settings that limit a session's time; a worker sets them all to 0. */

@@ -134,9 +134,10 @@ BEGIN
       FROM pg_database d WHERE d.datname = current_database();
   PERFORM mesflow._remove_defaults();
   PERFORM mesflow._note_contents();
+  PERFORM mesflow.rebase();
   PERFORM mesflow._wake('pricing');
   PERFORM mesflow._wake('launcher');    -- which starts what had left
 END
 $$;
 COMMENT ON FUNCTION arm(text) IS
-  'Lets a copy of a database (restored dump, template copy, cloned or upgraded cluster) act: its workers start. The reason is kept.';
+  'Lets a copy of a database (restored dump, template copy, cloned or upgraded cluster) act: its workers start, and readers of the outbox go on. The reason is kept.';

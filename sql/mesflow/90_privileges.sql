@@ -41,6 +41,13 @@ GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(u
 GRANT EXECUTE ON FUNCTION create_partner(text, text, text, jsonb) TO mesflow_admin;
 GRANT EXECUTE ON FUNCTION cancel_job(bigint), retry_job(bigint), reprice_quotes(text, boolean) TO mesflow_manager, mesflow_admin;
 
+GRANT EXECUTE ON FUNCTION create_consumer(text, text[], text, text), drop_consumer(text) TO mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION consume(text, integer), ack(text, bigint) TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT SELECT ON consumers TO mesflow_app, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _unread(text, smallint, bigint)     -- which consumers calls as its reader
+  TO mesflow_app, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION rebase() TO mesflow_admin;
+
 GRANT EXECUTE ON FUNCTION
     node_register(text, integer, text, integer), claim_jobs(integer, bytea, integer, integer),
     job_content(integer, bytea, bigint, bigint, bigint, integer), heartbeat(integer, bytea, bigint[], bigint[], integer[], text[]),
@@ -85,12 +92,14 @@ BEGIN
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
+      ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;
   FOR slot IN 0..31 LOOP
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._jobs_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._batches_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
+    PERFORM pg_catalog.pg_extension_config_dump(format('mesflow.outbox_%s', lpad(slot::text, 2, '0'))::regclass, '');
   END LOOP;
 END
 $$;

@@ -135,6 +135,7 @@ mesflow_emit(PG_FUNCTION_ARGS)
 	char	   *type = argument_text(fcinfo, 0);
 	char	   *key = argument_text(fcinfo, 1);
 	char	   *partner = argument_text(fcinfo, 3);
+	MemoryContext caller = CurrentMemoryContext;
 	MfEvent		event;
 	StringInfoData body;
 	char	   *data;
@@ -174,7 +175,7 @@ mesflow_emit(PG_FUNCTION_ARGS)
 					 errmsg("no such order"),
 					 errdetail("Partner \"%s\" has no order %s.", partner, id),
 					 errhint("Leave the partner out: it is the order's.")));
-		partner = mf_plan_text(0, 1);
+		partner = MemoryContextStrdup(caller, mf_plan_text(0, 1));
 		is_null = !mf_plan_find(0, 2, &value);
 		correlation = *DatumGetUUIDP(value);
 		event.correlation_id = &correlation;
@@ -182,9 +183,9 @@ mesflow_emit(PG_FUNCTION_ARGS)
 		if (!is_null)
 			event.key_seq = DatumGetInt64(value);
 	}
+	SPI_finish();
 	event.partner = partner;
 	event.actor = GetUserNameFromId(GetOuterUserId(), false);
-	SPI_finish();
 
 	initStringInfo(&body);
 	mf_body_open(&body, NULL, '{');
