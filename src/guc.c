@@ -35,6 +35,7 @@ int			mf_guc_max_model_size;
 int			mf_guc_max_triangles;
 int			mf_guc_model_retention;
 char	   *mf_guc_node_name;
+int			mf_guc_outbox_retention;
 int			mf_guc_pricing_function_timeout;
 int			mf_guc_pricing_memory;
 int			mf_guc_pricing_slots;
@@ -157,6 +158,17 @@ mf_guc_define(void)
 							   PGC_SIGHUP,
 							   0,
 							   check_node_name, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.outbox_retention",
+							"Sets how long events stay in the outbox.",
+							"Those that a reader has still to read stay longer; "
+							"timelines of orders stay for ever.",
+							&mf_guc_outbox_retention,
+							14 * DAY_MINUTES,
+							MINS_PER_HOUR, MAX_RETENTION,
+							PGC_SIGHUP,
+							GUC_UNIT_MIN,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mesflow.pricing_function_timeout",
 							"Sets the processor time that a company's own pricing function may take.",

@@ -17,6 +17,7 @@ extern int	mf_guc_max_model_size;	/* MB */
 extern int	mf_guc_max_triangles;
 extern int	mf_guc_model_retention; /* minutes; 0: for ever */
 extern char *mf_guc_node_name;
+extern int	mf_guc_outbox_retention;	/* minutes */
 extern int	mf_guc_pricing_function_timeout;	/* ms */
 extern int	mf_guc_pricing_memory;	/* MB */
 extern int	mf_guc_pricing_slots;

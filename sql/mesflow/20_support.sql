@@ -134,6 +134,7 @@ BEGIN
       FROM pg_database d WHERE d.datname = current_database();
   PERFORM mesflow._remove_defaults();
   PERFORM mesflow._note_contents();
+  PERFORM mesflow._start_timeline();
   PERFORM mesflow.rebase();
   PERFORM mesflow._wake('pricing');
   PERFORM mesflow._wake('launcher');    -- which starts what had left

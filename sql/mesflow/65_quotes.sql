@@ -37,6 +37,7 @@ CREATE TABLE _quotes (
   pricing_mark bigint,
   preflight boolean NOT NULL DEFAULT false,
   told boolean,
+  expiry_told boolean NOT NULL DEFAULT false,
   CHECK (CASE state WHEN 'priced' THEN total = net + tax ELSE state IN ('pending', 'review', 'failed', 'cancelled') END IS TRUE)
 );
 CREATE INDEX ON _quotes (model);

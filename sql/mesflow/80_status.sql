@@ -169,6 +169,14 @@ BEGIN
   END IF;
   RETURN NEXT;
 
+  check_name := 'orders';
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_orders() h;
+  RETURN NEXT;
+
+  check_name := 'outbox';
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_outbox() h;
+  RETURN NEXT;
+
   check_name := 'housekeeping';
   SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_housekeeping() h;
   RETURN NEXT;

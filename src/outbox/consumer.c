@@ -13,6 +13,7 @@
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "outbox.h"
+#include "plan.h"
 #include "reader.h"
 #include "tables.h"
 #include "utils/array.h"
@@ -31,6 +32,7 @@ PG_FUNCTION_INFO_V1(mesflow_drain_consumer);
 static MfPlan receive_plan = {
 	.sql = "SELECT mesflow._receive_by_ack($1, ARRAY(SELECT DISTINCT o"
 	" FROM pg_catalog.unnest($2) o))",
+	.writes = true,
 	.arguments = 2,
 	.types = {TEXTOID, UUIDARRAYOID}
 };
@@ -194,7 +196,7 @@ receive(const char *system, const Orders *orders)
 	values[0] = CStringGetTextDatum(system);
 	values[1] = PointerGetDatum(construct_array(orders->ids, orders->count, UUIDOID,
 												UUID_LEN, false, TYPALIGN_CHAR));
-	(void) mf_plan_run(&receive_plan, values, NULL, false);
+	(void) mf_plan_run(&receive_plan, values, NULL);
 	SPI_finish();
 }
 

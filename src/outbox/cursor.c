@@ -16,10 +16,9 @@
 #include "executor/spi.h"
 #include "outbox.h"
 #include "reader.h"
-#include "tables.h"
+#include "plan.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -39,21 +38,29 @@
 
 static MfPlan peek_by_place = {
 	.sql = BY_PLACE_SQL,
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {TEXTOID, TIDOID}
 };
 static MfPlan peek_by_name = {
 	.sql = BY_NAME_SQL,
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
 static MfPlan lock_by_place = {
 	.sql = BY_PLACE_SQL LOCK_SQL,
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {TEXTOID, TIDOID}
 };
 static MfPlan lock_by_name = {
 	.sql = BY_NAME_SQL LOCK_SQL,
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
@@ -65,6 +72,8 @@ static MfPlan save_plan = {
 	" THEN pg_catalog.clock_timestamp() ELSE c.acked_at END"
 	" WHERE c.ctid OPERATOR(pg_catalog.=) $12"
 	" AND c.name OPERATOR(pg_catalog.=) $1 RETURNING c.ctid",
+	.by_index = true,
+	.writes = true,
 	.arguments = 12,
 	.types = {TEXTOID, PG_SNAPSHOTOID, INT8OID, XID8OID, PG_SNAPSHOTOID, INT8OID, XID8OID, INT8OID, INT8OID, INT4OID, BOOLOID, TIDOID}
 };
@@ -72,6 +81,8 @@ static MfPlan save_plan = {
 static MfPlan has_backlog_plan = {
 	.sql = "SELECT FROM mesflow._cursor_backlog b"
 	" WHERE b.reader OPERATOR(pg_catalog.=) $1 LIMIT 1",
+	.by_index = true,
+	.writes = true,
 	.arguments = 1,
 	.types = {TEXTOID}
 };
@@ -79,42 +90,19 @@ static MfPlan backlog_plan = {
 	.sql = "SELECT b.id FROM mesflow._cursor_backlog b"
 	" WHERE b.reader OPERATOR(pg_catalog.=) $1 AND b.id OPERATOR(pg_catalog.>) $2"
 	" ORDER BY b.id LIMIT $3",
+	.by_index = true,
+	.writes = true,
 	.arguments = 3,
 	.types = {TEXTOID, INT8OID, INT8OID}
 };
 static MfPlan forget_backlog_plan = {
 	.sql = "DELETE FROM mesflow._cursor_backlog b"
 	" WHERE b.reader OPERATOR(pg_catalog.=) $1 AND b.id OPERATOR(pg_catalog.<=) $2",
+	.by_index = true,
+	.writes = true,
 	.arguments = 2,
 	.types = {TEXTOID, INT8OID}
 };
-
-static void
-turn_off(const char *setting)
-{
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * By index or place, never by reading the table, whatever its size was when
- * the plan was made: dead versions make it long.  Where nothing else than
- * reading a table is possible (in _is_copy), its plan then seems worth
- * compiling.
- */
-static uint64
-run(MfPlan *plan, Datum *values, const char *nulls)
-{
-	int			level = NewGUCNestLevel();
-	uint64		rows;
-
-	turn_off("enable_seqscan");
-	turn_off("enable_bitmapscan");
-	turn_off("jit");
-	rows = mf_plan_run(plan, values, nulls, false);
-	AtEOXact_GUC(true, level);
-	return rows;
-}
 
 /* Where this process left a row. */
 static struct
@@ -198,28 +186,27 @@ mf_filter_matches(const MfFilter *filter, TupleTableSlot *slot)
 static MfSnapshot *
 snapshot_value(int column)
 {
-	bool		is_null;
-	Datum		value = mf_plan_value(0, column, &is_null);
+	Datum		value;
 
-	return is_null ? NULL : (MfSnapshot *) PG_DETOAST_DATUM_COPY(value);
+	return mf_plan_find(0, column, &value) ? (MfSnapshot *) PG_DETOAST_DATUM_COPY(value) : NULL;
 }
 
 /* A column of type bigint or xid8; 0 where it is NULL. */
 static int64
 int64_value(int column)
 {
-	bool		is_null;
-	Datum		value = mf_plan_value(0, column, &is_null);
+	Datum		value;
 
-	return is_null ? 0 : DatumGetInt64(value);
+	return mf_plan_find(0, column, &value) ? DatumGetInt64(value) : 0;
 }
 
 static bool
 bool_value(int column)
 {
-	bool		is_null;
+	Datum		value;
 
-	return DatumGetBool(mf_plan_value(0, column, &is_null));
+	(void) mf_plan_find(0, column, &value);
+	return DatumGetBool(value);
 }
 
 /* Takes the cursor from the row found, in the current memory context. */
@@ -227,15 +214,15 @@ static MfCursor *
 row_found(const char *name)
 {
 	MfCursor   *cursor = palloc0(sizeof(MfCursor));
-	bool		is_null;
-	Datum		types;
+	Datum		value;
 
 	cursor->context = CurrentMemoryContext;
 	cursor->name = pstrdup(name);
-	cursor->tid = *(ItemPointer) DatumGetPointer(mf_plan_value(0, 1, &is_null));
+	(void) mf_plan_find(0, 1, &value);
+	cursor->tid = *(ItemPointer) DatumGetPointer(value);
 	cursor->is_consumer = bool_value(2);
-	types = mf_plan_value(0, 3, &is_null);
-	mf_filter_set(&cursor->filter, types, mf_plan_text(0, 4));
+	(void) mf_plan_find(0, 3, &value);
+	mf_filter_set(&cursor->filter, value, mf_plan_text(0, 4));
 	cursor->system = mf_plan_text(0, 5);
 	cursor->seen.snapshot = snapshot_value(6);
 	cursor->seen.id = int64_value(7);
@@ -245,8 +232,10 @@ row_found(const char *name)
 	cursor->upto.xid = (uint64) int64_value(11);
 	cursor->last_id = int64_value(12);
 	cursor->batch_id = int64_value(13);
-	cursor->batch_events = DatumGetInt32(mf_plan_value(0, 14, &is_null));
-	cursor->origin = DatumGetInt32(mf_plan_value(0, 15, &is_null));
+	(void) mf_plan_find(0, 14, &value);
+	cursor->batch_events = DatumGetInt32(value);
+	(void) mf_plan_find(0, 15, &value);
+	cursor->origin = DatumGetInt32(value);
 	cursor->armed = cursor->origin == mf_outbox_origin() && !bool_value(16);
 	return cursor;
 }
@@ -263,9 +252,9 @@ find_row(const char *name, MfPlan *by_place, MfPlan *by_name)
 	values[0] = CStringGetTextDatum(name);
 	values[1] = PointerGetDatum(&remembered.tid);
 	if (strcmp(remembered.name, name) == 0 && ItemPointerIsValid(&remembered.tid))
-		rows = run(by_place, values, NULL);
+		rows = mf_plan_run(by_place, values, NULL);
 	if (rows == 0)
-		rows = run(by_name, values, NULL);
+		rows = mf_plan_run(by_name, values, NULL);
 	if (rows > 0)
 	{
 		MemoryContextSwitchTo(context);
@@ -274,7 +263,7 @@ find_row(const char *name, MfPlan *by_place, MfPlan *by_name)
 
 		/* After the lock, so that it shows what whoever held it left. */
 		values[0] = CStringGetTextDatum(name);
-		cursor->backlog = run(&has_backlog_plan, values, NULL) > 0;
+		cursor->backlog = mf_plan_run(&has_backlog_plan, values, NULL) > 0;
 	}
 	SPI_finish();
 	return cursor;
@@ -301,7 +290,7 @@ forget_backlog(MfCursor *cursor, int64 id)
 	mf_spi_connect();
 	values[0] = CStringGetTextDatum(cursor->name);
 	values[1] = Int64GetDatum(id);
-	(void) run(&forget_backlog_plan, values, NULL);
+	(void) mf_plan_run(&forget_backlog_plan, values, NULL);
 	SPI_finish();
 }
 
@@ -311,7 +300,7 @@ mf_cursor_save(MfCursor *cursor, bool acked)
 	bool		open = cursor->upto.snapshot != NULL;
 	char		nulls[12];
 	Datum		values[12];
-	bool		is_null;
+	Datum		place;
 
 	memset(nulls, ' ', sizeof(nulls));
 	mf_spi_connect();
@@ -331,9 +320,10 @@ mf_cursor_save(MfCursor *cursor, bool acked)
 	values[9] = Int32GetDatum(cursor->batch_events);
 	values[10] = BoolGetDatum(acked);
 	values[11] = PointerGetDatum(&cursor->tid);
-	if (run(&save_plan, values, nulls) != 1)
+	if (mf_plan_run(&save_plan, values, nulls) != 1)
 		elog(ERROR, "cursor \"%s\" was not where it was locked", cursor->name);
-	cursor->tid = *(ItemPointer) DatumGetPointer(mf_plan_value(0, 1, &is_null));
+	(void) mf_plan_find(0, 1, &place);
+	cursor->tid = *(ItemPointer) DatumGetPointer(place);
 	remember(cursor->name, &cursor->tid);
 	SPI_finish();
 	cursor->moved = false;
@@ -420,15 +410,19 @@ load_backlog(MfCursor *cursor)
 {
 	int64	   *ids = MemoryContextAlloc(cursor->context, BACKLOG_MAX * sizeof(int64));
 	Datum		values[3];
-	bool		is_null;
 
 	mf_spi_connect();
 	values[0] = CStringGetTextDatum(cursor->name);
 	values[1] = Int64GetDatum(cursor->passed_id);
 	values[2] = Int64GetDatum(BACKLOG_MAX);
-	cursor->backlog_count = run(&backlog_plan, values, NULL);
+	cursor->backlog_count = mf_plan_run(&backlog_plan, values, NULL);
 	for (uint64 i = 0; i < cursor->backlog_count; i++)
-		ids[i] = DatumGetInt64(mf_plan_value(i, 1, &is_null));
+	{
+		Datum		value;
+
+		(void) mf_plan_find(i, 1, &value);
+		ids[i] = DatumGetInt64(value);
+	}
 	SPI_finish();
 	if (cursor->backlog_ids != NULL)
 		pfree(cursor->backlog_ids);

@@ -222,6 +222,8 @@ SELECT mesflow.arm('a test');
 SELECT * FROM test.cursors;
 SELECT name, lag_events FROM mesflow.consumers ORDER BY 1;
 SELECT mesflow.rebase();
+-- Our own reader, which copies timelines, is for another test.
+DELETE FROM mesflow._cursors WHERE kind = 'internal';
 SELECT name, backlog FROM test.cursors;
 SELECT slot = mesflow._ring_slot(now()) AS today FROM generate_series(0, 31) slot WHERE NOT mesflow._readers_past(slot::smallint);
 -- What had not been read comes first, in the order of ids, in batches as ever.

@@ -23,6 +23,9 @@ CREATE TABLE _duties (
 COMMENT ON TABLE _duties IS
   'What is done every so often; schedule says the same to pg_cron. started_at and lives are the durable mark that a run began: lives counts how many in a row did not end. failures counts errors in a row. Rows are the installation''s, what happened is this database''s own: a dump takes neither along.';
 INSERT INTO _duties (name, what, every, schedule) VALUES
+  ('copy_timelines', 'copies the events of orders out of the outbox, so that their timelines last as long as they', '10 min', '2-59/10 * * * *'),
+  ('expire_quotes', 'tells of quotes that have expired before anybody ordered them', '10 min', '6-59/10 * * * *'),
+  ('keep_outbox', 'empties the daily parts of the outbox that are older than mesflow.outbox_retention and that every reader has read', '1 hour', '17 * * * *'),
   ('keep_jobs', 'empties the daily parts of the history of jobs that are older than mesflow.jobs_retention', '1 hour', '7 * * * *'),
   ('keep_models', 'deletes the bytes of models that are older than mesflow.model_retention and that nothing needs', '10 min', '1-59/10 * * * *'),
   ('keep_preflights', 'forgets pre-flight quotes that expired before anybody asked for them', '10 min', '3-59/10 * * * *'),
@@ -44,7 +47,7 @@ BEGIN
   IF current_setting('synchronous_commit') NOT IN ('off', 'local') THEN
     PERFORM set_config('synchronous_commit', 'local', true);
   END IF;
-  FOR part IN SELECT s.slot, s.at <= urgent AS urgent, format('%s_%s', r.ring, lpad(s.slot::text, 2, '0')) AS name
+  FOR part IN SELECT s.slot, r.ring, s.at <= urgent AS urgent, format('%s_%s', r.ring, lpad(s.slot::text, 2, '0')) AS name
                 FROM mesflow._ring_slots_to_clear($2) WITH ORDINALITY AS s (slot, at), unnest($1) AS r (ring)
                ORDER BY s.at, r.ring LOOP
     BEGIN
@@ -52,6 +55,7 @@ BEGIN
       EXECUTE format('LOCK TABLE ONLY mesflow.%I IN ACCESS EXCLUSIVE MODE', part.name);
       -- Its day may have begun while we waited.
       CONTINUE WHEN NOT EXISTS (SELECT FROM mesflow._ring_slots_to_clear($2) s WHERE s = part.slot);
+      CONTINUE WHEN part.ring = 'outbox' AND NOT mesflow._readers_past(part.slot);
       EXECUTE format('TRUNCATE TABLE ONLY mesflow.%I', part.name);
       RETURN true;
     EXCEPTION WHEN lock_not_available THEN
@@ -68,7 +72,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _clear_rings(text[], interval) IS
-  'Empties one partition of these rings (tables in the schema, partitioned by slot as RING_00 to RING_31) that is out of the time to keep, the one whose day comes next first; false where none was left. Who reads one, or dumps it, is not waited for and does not hold up the others; MF409 when only such are left and the day of one comes within three days.';
+  'Empties one partition of these rings (tables in the schema, partitioned by slot as RING_00 to RING_31) that is out of the time to keep, the one whose day comes next first; false where none was left. Of the outbox only what every reader has read. Who reads one, or dumps it, is not waited for and does not hold up the others; MF409 when only such are left and the day of one comes within three days.';
 
 CREATE FUNCTION _keep_jobs() RETURNS boolean
 LANGUAGE plpgsql
