@@ -38,15 +38,13 @@ enum
 	QUOTE_QUANTITY, QUOTE_OPTIONS, QUOTE_STATE, QUOTE_UNIT_PRICE, QUOTE_NET,
 	QUOTE_TAX, QUOTE_TOTAL, QUOTE_CURRENCY, QUOTE_BREAKDOWN,
 	QUOTE_PRICE_LIST, QUOTE_LEAD_DAYS, QUOTE_CREATED_AT, QUOTE_PRICED_AT,
-	QUOTE_EXPIRES_AT, QUOTE_SUPERSEDES, QUOTE_ERROR_CODE, QUOTE_ERROR,
-	QUOTE_JOB, QUOTE_CORRELATION_ID, QUOTE_COLUMNS
+	QUOTE_EXPIRES_AT, QUOTE_COLUMNS
 };
 
 static const char *const quote_columns[QUOTE_COLUMNS] = {
 	"id", "partner", "model", "material", "process", "quantity", "options",
 	"state", "unit_price", "net", "tax", "total", "currency", "breakdown",
-	"price_list", "lead_days", "created_at", "priced_at", "expires_at",
-	"supersedes", "error_code", "error", "job", "correlation_id"
+	"price_list", "lead_days", "created_at", "priced_at", "expires_at"
 };
 
 /* A row of one of the two. */
@@ -125,8 +123,7 @@ add_item(MfTally *tally, const Row *item, const Row *quote)
 	{
 		if (strcmp(state, "cancelled") == 0)
 			state = "failed";
-		if (tally->live++ == 0)
-			tally->correlation_id = *DatumGetUUIDP(quote->value[QUOTE_CORRELATION_ID]);
+		tally->live++;
 		if (strcmp(state, "priced") == 0)
 			add_price(tally, quote);
 		else if (strcmp(state, "failed") == 0)

@@ -15,15 +15,17 @@
 #include "utils/timestamp.h"
 
 static MfPlan known_plan = {
-	.sql = "SELECT p.active, o.id, o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number"
+	.sql = "SELECT p.active, o.id, o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number,"
+	" coalesce((SELECT m.correlation_id FROM mesflow._models m WHERE m.id OPERATOR(pg_catalog.=) $3),"
+	" (SELECT q.correlation_id FROM mesflow._quotes q WHERE q.id OPERATOR(pg_catalog.=) $4))"
 	" FROM mesflow.partners p"
 	" LEFT JOIN mesflow.orders o ON o.partner OPERATOR(pg_catalog.=) p.code AND o.external_ref OPERATOR(pg_catalog.=) $2"
 	" LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
 	" WHERE p.code OPERATOR(pg_catalog.=) $1",
 	.by_index = true,
 	.writes = true,
-	.arguments = 2,
-	.types = {TEXTOID, TEXTOID}
+	.arguments = 4,
+	.types = {TEXTOID, TEXTOID, UUIDOID, UUIDOID}
 };
 
 /* Says what is wrong with a partner. */
@@ -94,7 +96,8 @@ refuse_other(MfSubmission *s, Datum id, const char *number, bool items, bool cus
 bool
 mf_order_known(MfSubmission *s)
 {
-	Datum		values[2] = {s->partner, s->external_ref};
+	const MfAskedItem *first = &s->items[0];
+	Datum		values[4] = {s->partner, s->external_ref, UUIDPGetDatum(&first->model), UUIDPGetDatum(&first->quote)};
 	bool		is_null;
 	Datum		id;
 	Datum		known;
@@ -102,7 +105,7 @@ mf_order_known(MfSubmission *s)
 	bool		customer;
 	bool		due;
 
-	if (mf_plan_run(&known_plan, values, NULL) == 0)
+	if (mf_plan_run(&known_plan, values, first->by_quote ? "  n " : "   n") == 0)
 	{
 		(void) mf_plan_run(&partner_plan, values, NULL);
 		elog(ERROR, "a partner is there and is not there");
@@ -110,6 +113,8 @@ mf_order_known(MfSubmission *s)
 	is_null = !mf_plan_find(0, 2, &id);
 	if (is_null)
 	{
+		if (mf_plan_find(0, 8, &known))
+			s->correlation_id = *DatumGetUUIDP(known);
 		(void) mf_plan_find(0, 1, &known);
 		if (!DatumGetBool(known))
 			(void) mf_plan_run(&partner_plan, values, NULL);

@@ -148,7 +148,6 @@ typedef struct MfTally
 	int			review;
 	int			pending;
 	bool		mixed;			/* in different currencies */
-	pg_uuid_t	correlation_id; /* of the first one's quote */
 	Datum		value[MF_TALLY_COLUMNS];
 	bool		is_null[MF_TALLY_COLUMNS];	/* unless all are priced, in one
 											 * currency */

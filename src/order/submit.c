@@ -43,21 +43,21 @@ PG_FUNCTION_INFO_V1(mesflow_submit_order);
 static MfPlan insert_plan = {
 	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, priority,"
 	" created_at, due_at, correlation_id, traceparent, status_by, asked_hash, asked_due)"
-	" VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6, $8, $1, $9, $10, $11, $8)"
+	" VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6, $8, $12, $9, $10, $11, $8)"
 	" ON CONFLICT ON CONSTRAINT orders_partner_external_ref_key DO NOTHING",
 	.by_index = true,
 	.writes = true,
-	.arguments = 11,
-	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID}
+	.arguments = 12,
+	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID, UUIDOID}
 };
 
 static MfPlan complete_plan = {
-	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, correlation_id = $4, net = $5, tax = $6, total = $7,"
+	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, status_since = $4, net = $5, tax = $6, total = $7,"
 	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1",
 	.by_index = true,
 	.writes = true,
 	.arguments = 9,
-	.types = {UUIDOID, TEXTOID, INT8OID, UUIDOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
+	.types = {UUIDOID, TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
 
 static MfPlan quote_plan = {
@@ -198,13 +198,25 @@ run_quietly(MfPlan *plan, Datum *values, const char *nulls)
 	return run.rows;
 }
 
+/*
+ * The trace id: the caller's; of the first item's model where the caller has
+ * none; a new one where what the caller has is none, which the event notes.
+ */
+static void
+find_correlation(MfSubmission *s)
+{
+	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
+		s->correlation_id = mf_uuid7();
+	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
+}
+
 /* Step 3: false where somebody else has just inserted it. */
 static bool
 insert_order(MfSubmission *s)
 {
 	MfOrder    *order = &s->order;
-	Datum		values[11];
-	char		nulls[12] = "           ";
+	Datum		values[12];
+	char		nulls[13] = "            ";
 	int64		number = nextval_internal(mf_relation("_order_numbers"), false);
 
 	memset(order->is_null, true, sizeof(order->is_null));
@@ -224,6 +236,7 @@ insert_order(MfSubmission *s)
 	if (s->traceparent != NULL)
 		set(order, MF_ORDER_TRACEPARENT, CStringGetTextDatum(s->traceparent));
 	set(order, MF_ORDER_STATUS_BY, CStringGetTextDatum(mf_actor(NULL)));
+	find_correlation(s);
 
 	values[0] = order->value[MF_ORDER_ID];
 	values[1] = order->value[MF_ORDER_NUMBER];
@@ -238,6 +251,7 @@ insert_order(MfSubmission *s)
 	nulls[8] = s->traceparent != NULL ? ' ' : 'n';
 	values[9] = order->value[MF_ORDER_STATUS_BY];
 	values[10] = PointerGetDatum(s->items_hash);
+	values[11] = order->value[MF_ORDER_CORRELATION_ID];
 	return run_quietly(&insert_plan, values, nulls) > 0;
 }
 
@@ -381,31 +395,16 @@ insert_customer(MfSubmission *s)
 	(void) mf_plan_run(&customer_plan, values, nulls);
 }
 
-/*
- * The trace id: the caller's; of the first item's model where the caller has
- * none; a new one where what the caller has is none, which the event notes.
- */
-static void
-find_correlation(MfSubmission *s, const MfTally *tally)
-{
-	if (s->traceparent == NULL)
-		s->correlation_id = tally->correlation_id;
-	else if (!mf_trace_id(s->traceparent, &s->correlation_id))
-		s->correlation_id = mf_uuid7();
-	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
-}
-
 static void
 write_event(MfSubmission *s, const char *status, const char *previous, int64 seq,
 			const StringInfoData *items, const char *detail)
 {
 	MfEvent		event;
-	Interval	no_time = {0};
 
 	mf_event_start(&event, psprintf("order.%s", status), mf_order_id_text(&s->order));
 	event.at = s->now;
 	event.key_seq = seq;
-	event.dwell = previous != NULL ? &no_time : NULL;
+	event.dwell = previous != NULL ? &s->dwell : NULL;
 	event.actor = mf_order_text(&s->order, MF_ORDER_STATUS_BY);
 	mf_order_write(&event, &s->order, status, previous, items, detail);
 	mf_order_expect(&s->id, status);
@@ -425,6 +424,7 @@ complete_order(MfSubmission *s)
 	char		nulls[4 + MF_TALLY_COLUMNS + 1] = "         ";
 	StringInfoData detail;
 	const char *status;
+	TimestampTz priced_at;
 
 	mf_order_tally(&tally, &s->id);
 	if (tally.mixed)
@@ -435,12 +435,12 @@ complete_order(MfSubmission *s)
 				 errhint("Order them apart, one order per currency.")));
 	status = mf_tally_status(&tally);
 	moves = strcmp(status, MF_STATUS_SUBMITTED) != 0;
-	find_correlation(s, &tally);
+	priced_at = moves ? Max(GetCurrentTimestamp(), s->now) : s->now;
 
 	values[0] = UUIDPGetDatum(&s->id);
 	values[1] = CStringGetTextDatum(status);
 	values[2] = Int64GetDatum(moves ? 2 : 1);
-	values[3] = UUIDPGetDatum(&s->correlation_id);
+	values[3] = TimestampTzGetDatum(priced_at);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
 	{
 		values[4 + i] = tally.value[i];
@@ -456,8 +456,12 @@ complete_order(MfSubmission *s)
 		mf_body_text(&detail, "traceparent_ignored", pnstrdup(s->traceparent, pg_mbcliplen(s->traceparent, strlen(s->traceparent), 200)));
 	appendStringInfoChar(&detail, '}');
 	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &tally.json, detail.data);
-	if (moves)
-		write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
+	if (!moves)
+		return;
+	s->dwell.time = priced_at - s->now;
+	s->now = priced_at;
+	set(&s->order, MF_ORDER_STATUS_SINCE, TimestampTzGetDatum(priced_at));
+	write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
 }
 
 static void

@@ -29,12 +29,13 @@ typedef struct MfSubmission
 	pg_uuid_t	id;
 	pg_uuid_t	correlation_id;
 	pg_uuid_t  *quotes;
-	TimestampTz now;
+	TimestampTz now;			/* when it got its status */
+	Interval	dwell;			/* in the one before */
 } MfSubmission;
 
 /*
  * The order that is there under the submission's reference, in s->id; false
- * where there is none.  MF409 where it was asked for otherwise; MF404 and
+ * where there is none, and then s->correlation_id is that of its first item.  MF409 where it was asked for otherwise; MF404 and
  * MF423 about the partner.  The caller is connected to SPI.
  */
 extern bool mf_order_known(MfSubmission *s);
