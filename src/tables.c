@@ -4,10 +4,17 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "mesflow.h"
 #include "tables.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -55,4 +62,40 @@ mf_columns_open(Relation relation, HeapTuple tuple, int count, Datum *values,
 	heap_deform_tuple(tuple, desc, all_values, all_nulls);
 	memcpy(values, all_values, count * sizeof(Datum));
 	memcpy(nulls, all_nulls, count * sizeof(bool));
+}
+
+bool
+mf_key_find(const MfKey *key, const Datum *values, const char *column,
+			Datum *value, bool *is_null)
+{
+	Relation	relation = table_open(mf_relation(key->table), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	ScanKeyData keys[MF_KEY_MAX];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	for (int i = 0; i < key->count; i++)
+	{
+		bool		is_text = key->types[i] == TEXTOID;
+
+		ScanKeyEntryInitialize(&keys[i], 0, SPI_fnumber(desc, key->columns[i]),
+							   BTEqualStrategyNumber, InvalidOid,
+							   is_text ? DEFAULT_COLLATION_OID : InvalidOid,
+							   is_text ? F_TEXTEQ : F_UUID_EQ, values[i]);
+	}
+	scan = systable_beginscan(relation, mf_relation(key->index), true, NULL,
+							  key->count, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		int			number = SPI_fnumber(desc, column);
+		Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
+
+		*value = heap_getattr(tuple, number, desc, is_null);
+		if (!*is_null)
+			*value = datumCopy(*value, attribute->attbyval, attribute->attlen);
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return HeapTupleIsValid(tuple);
 }

@@ -23,4 +23,25 @@ extern void mf_columns_check(Relation relation, const char *const *names,
 extern void mf_columns_open(Relation relation, HeapTuple tuple, int count,
 							Datum *values, bool *nulls);
 
+/* Most columns of a key. */
+#define MF_KEY_MAX	2
+
+/* A unique key of a table of ours: its index, and columns of uuid or text. */
+typedef struct MfKey
+{
+	const char *table;
+	const char *index;
+	int			count;
+	const char *columns[MF_KEY_MAX];
+	Oid			types[MF_KEY_MAX];
+} MfKey;
+
+/*
+ * One column of the row of this key, as of now, copied into the current
+ * memory context; false where there is no such row.  Without an executor, for
+ * what every order asks; the caller's rights do not matter.
+ */
+extern bool mf_key_find(const MfKey *key, const Datum *values,
+						const char *column, Datum *value, bool *is_null);
+
 #endif							/* MF_TABLES_H */

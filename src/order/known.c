@@ -11,21 +11,31 @@
 #include "mesflow.h"
 #include "plan.h"
 #include "submit.h"
+#include "tables.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+static const MfKey partner_key = {
+	"partners", "partners_pkey", 1, {"code"}, {TEXTOID}
+};
+static const MfKey order_key = {
+	"orders", "orders_partner_external_ref_key", 2, {"partner", "external_ref"}, {TEXTOID, TEXTOID}
+};
+static const MfKey model_key = {
+	"_models", "_models_pkey", 1, {"id"}, {UUIDOID}
+};
+static const MfKey quote_key = {
+	"_quotes", "_quotes_pkey", 1, {"id"}, {UUIDOID}
+};
+
 static MfPlan known_plan = {
-	.sql = "SELECT p.active, o.id, o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number,"
-	" coalesce((SELECT m.correlation_id FROM mesflow._models m WHERE m.id OPERATOR(pg_catalog.=) $3),"
-	" (SELECT q.correlation_id FROM mesflow._quotes q WHERE q.id OPERATOR(pg_catalog.=) $4))"
-	" FROM mesflow.partners p"
-	" LEFT JOIN mesflow.orders o ON o.partner OPERATOR(pg_catalog.=) p.code AND o.external_ref OPERATOR(pg_catalog.=) $2"
-	" LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
-	" WHERE p.code OPERATOR(pg_catalog.=) $1",
+	.sql = "SELECT o.asked_hash, o.asked_due, c.asked_hash, c.erased_at IS NOT NULL, o.number"
+	" FROM mesflow.orders o LEFT JOIN mesflow.customers c ON c.order_id OPERATOR(pg_catalog.=) o.id"
+	" WHERE o.id OPERATOR(pg_catalog.=) $1",
 	.by_index = true,
 	.writes = true,
-	.arguments = 4,
-	.types = {TEXTOID, TEXTOID, UUIDOID, UUIDOID}
+	.arguments = 1,
+	.types = {UUIDOID}
 };
 
 /* Says what is wrong with a partner. */
@@ -89,49 +99,77 @@ refuse_other(MfSubmission *s, Datum id, const char *number, bool items, bool cus
 			 errhint("Use a new reference for a new order; change this one with mesflow.change_order.")));
 }
 
-/*
- * Step 2: the order that is there under this reference, in s->id; false where
- * there is none.
- */
-bool
-mf_order_known(MfSubmission *s)
+static void
+check_partner(MfSubmission *s)
+{
+	Datum		active;
+	bool		is_null;
+
+	if (mf_key_find(&partner_key, &s->partner, "active", &active, &is_null) && DatumGetBool(active))
+		return;
+	(void) mf_plan_run(&partner_plan, &s->partner, NULL);	/* raises, or it came
+															 * this moment */
+}
+
+/* Of the first item: its model's, or that of the quote it was promised by. */
+static void
+find_correlation(MfSubmission *s)
 {
 	const MfAskedItem *first = &s->items[0];
-	Datum		values[4] = {s->partner, s->external_ref, UUIDPGetDatum(&first->model), UUIDPGetDatum(&first->quote)};
+	Datum		id = UUIDPGetDatum(first->by_quote ? &first->quote : &first->model);
+	Datum		found;
 	bool		is_null;
-	Datum		id;
+
+	if (mf_key_find(first->by_quote ? &quote_key : &model_key, &id, "correlation_id", &found, &is_null))
+		s->correlation_id = *DatumGetUUIDP(found);
+}
+
+/* Is the order that has the reference what is asked for now? */
+static void
+compare(MfSubmission *s)
+{
+	Datum		id = UUIDPGetDatum(&s->id);
 	Datum		known;
+	bool		is_null;
 	bool		items;
 	bool		customer;
 	bool		due;
 
-	if (mf_plan_run(&known_plan, values, first->by_quote ? "  n " : "   n") == 0)
-	{
-		(void) mf_plan_run(&partner_plan, values, NULL);
-		elog(ERROR, "a partner is there and is not there");
-	}
-	is_null = !mf_plan_find(0, 2, &id);
-	if (is_null)
-	{
-		if (mf_plan_find(0, 8, &known))
-			s->correlation_id = *DatumGetUUIDP(known);
-		(void) mf_plan_find(0, 1, &known);
-		if (!DatumGetBool(known))
-			(void) mf_plan_run(&partner_plan, values, NULL);
-		return false;
-	}
-	s->id = *DatumGetUUIDP(id);
-
-	is_null = !mf_plan_find(0, 3, &known);
+	if (mf_plan_run(&known_plan, &id, NULL) == 0)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_CONFLICT),
+				 errmsg("the same order has arrived at the same moment"),
+				 errdetail("external_ref \"%s\" was submitted by another transaction, which this one cannot see.",
+						   TextDatumGetCString(s->external_ref)),
+				 errhint("Submit it again in a new transaction: it returns the order that is there.")));
+	is_null = !mf_plan_find(0, 1, &known);
 	items = !same_bytes(known, is_null, s->items_hash);
-	is_null = !mf_plan_find(0, 4, &known);
+	is_null = !mf_plan_find(0, 2, &known);
 	due = is_null ? s->has_due : !s->has_due || DatumGetTimestampTz(known) != s->due_at;
-	is_null = !mf_plan_find(0, 5, &known);
+	is_null = !mf_plan_find(0, 3, &known);
 	customer = !same_bytes(known, is_null, s->customer_hash);
-	is_null = !mf_plan_find(0, 6, &known);
+	(void) mf_plan_find(0, 4, &known);
 	if (DatumGetBool(known))
 		customer = false;		/* erased: nobody knows any more */
 	if (items || customer || due)
-		refuse_other(s, UUIDPGetDatum(&s->id), mf_plan_text(0, 7), items, customer, due);
-	return true;
+		refuse_other(s, id, mf_plan_text(0, 5), items, customer, due);
+}
+
+/* Step 2: as of now, whatever the caller's snapshot shows. */
+bool
+mf_order_known(MfSubmission *s)
+{
+	Datum		key[MF_KEY_MAX] = {s->partner, s->external_ref};
+	Datum		id;
+	bool		is_null;
+
+	if (mf_key_find(&order_key, key, "id", &id, &is_null))
+	{
+		s->id = *DatumGetUUIDP(id);
+		compare(s);
+		return true;
+	}
+	check_partner(s);
+	find_correlation(s);
+	return false;
 }

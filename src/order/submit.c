@@ -60,14 +60,6 @@ static MfPlan complete_plan = {
 	.types = {UUIDOID, TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
 
-static MfPlan quote_plan = {
-	.sql = "SELECT mesflow.request_quote($1, $2, $3, $4, $5, $6, $7)",
-	.by_index = true,
-	.writes = true,
-	.arguments = 7,
-	.types = {UUIDOID, TEXTOID, TEXTOID, INT4OID, JSONBOID, TEXTOID, TEXTOID}
-};
-
 /* Held until the order is there: see mark.c. */
 static MfPlan take_plan = {
 	.sql = "SELECT mesflow._take_quote($1, $2)",
@@ -295,19 +287,17 @@ quote_item(MfSubmission *s, int number)
 		}
 		else
 		{
-			Datum		values[7];
-			char		nulls[8] = "       ";
+			NullableDatum arguments[7] = {
+				{UUIDPGetDatum(&item->model), false},
+				{CStringGetTextDatum(item->material), false},
+				{CStringGetTextDatum(item->process), false},
+				{Int32GetDatum(item->quantity), false},
+				{JsonbPGetDatum(item->options), false},
+				{s->partner, false},
+				{s->order.value[MF_ORDER_TRACEPARENT], s->traceparent == NULL}
+			};
 
-			values[0] = UUIDPGetDatum(&item->model);
-			values[1] = CStringGetTextDatum(item->material);
-			values[2] = CStringGetTextDatum(item->process);
-			values[3] = Int32GetDatum(item->quantity);
-			values[4] = JsonbPGetDatum(item->options);
-			values[5] = s->partner;
-			values[6] = s->order.value[MF_ORDER_TRACEPARENT];
-			nulls[6] = s->traceparent != NULL ? ' ' : 'n';
-			(void) mf_plan_run(&quote_plan, values, nulls);
-			(void) mf_plan_find(0, 1, &quote);
+			(void) mf_plan_call("request_quote", lengthof(arguments), arguments, &quote);
 			s->quotes[number] = *DatumGetUUIDP(quote);
 		}
 	}
@@ -341,7 +331,6 @@ quote_items(MfSubmission *s)
 						 errdetail("items[%d].quote is that of items[%d].", i, j),
 						 errhint("Ask for another quote with request_quote.")));
 		quote_item(s, i);
-		SPI_freetuptable(SPI_tuptable);
 	}
 }
 
@@ -467,25 +456,11 @@ complete_order(MfSubmission *s)
 static void
 submit(MfSubmission *s)
 {
-	for (int try = 0;; try++)
+	do
 	{
 		if (mf_order_known(s))
 			return;
-		if (insert_order(s))
-			break;
-
-		/*
-		 * It is committed, but a snapshot of the whole transaction has it
-		 * not.
-		 */
-		if (try > 0)
-			ereport(ERROR,
-					(errcode(MF_ERRCODE_CONFLICT),
-					 errmsg("the same order has arrived at the same moment"),
-					 errdetail("external_ref \"%s\" was submitted by another transaction, which this one cannot see.",
-							   TextDatumGetCString(s->external_ref)),
-					 errhint("Submit it again in a new transaction: it returns the order that is there.")));
-	}
+	} while (!insert_order(s));
 	quote_items(s);
 	insert_items(s);
 	insert_customer(s);
