@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mesflow.h"
+#include "miscadmin.h"
 #include "tables.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -62,6 +63,21 @@ mf_columns_open(Relation relation, HeapTuple tuple, int count, Datum *values,
 	heap_deform_tuple(tuple, desc, all_values, all_nulls);
 	memcpy(values, all_values, count * sizeof(Datum));
 	memcpy(nulls, all_nulls, count * sizeof(bool));
+}
+
+void
+mf_as_owner(void (*work) (void *), void *arg)
+{
+	Relation	relation = table_open(mf_relation("orders"), AccessShareLock);
+	Oid			owner = relation->rd_rel->relowner;
+	Oid			caller;
+	int			context;
+
+	table_close(relation, AccessShareLock);
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	work(arg);
+	SetUserIdAndSecContext(caller, context);
 }
 
 bool

@@ -23,6 +23,13 @@ extern void mf_columns_check(Relation relation, const char *const *names,
 extern void mf_columns_open(Relation relation, HeapTuple tuple, int count,
 							Datum *values, bool *nulls);
 
+/*
+ * Runs work(arg) with the rights of our tables' owner: what a trigger of ours
+ * does must not depend on what the caller may.  An error ends that, as it
+ * ends the transaction.
+ */
+extern void mf_as_owner(void (*work) (void *), void *arg);
+
 /* Most columns of a key. */
 #define MF_KEY_MAX	2
 

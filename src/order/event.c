@@ -37,30 +37,42 @@ static MfPlan release_plan = {
 	.types = {UUIDOID}
 };
 
+/* A call of a function of ours about an order. */
+typedef struct Call
+{
+	MfPlan	   *plan;
+	Datum		values[2];
+} Call;
+
+static void
+run_call(void *arg)
+{
+	Call	   *call = arg;
+
+	mf_spi_connect();
+	(void) mf_plan_run(call->plan, call->values, NULL);
+	SPI_finish();
+}
+
 void
 mf_order_expect(const pg_uuid_t *order_id, const char *status)
 {
 	const MfStatus *found = mf_flow_status(status);
-	Datum		values[2];
+	Call		call = {&expect_plan, {UUIDPGetDatum(order_id), (Datum) 0}};
 
 	if (found == NULL || !found->expects)
 		return;
-	values[0] = UUIDPGetDatum(order_id);
-	values[1] = CStringGetTextDatum(status);
-	mf_spi_connect();
-	(void) mf_plan_run(&expect_plan, values, NULL);
-	SPI_finish();
+	call.values[1] = CStringGetTextDatum(status);
+	mf_as_owner(run_call, &call);
 }
 
 /* Nobody needs prices for the items of this order any more. */
 static void
 release_quotes(const pg_uuid_t *order_id)
 {
-	Datum		value = UUIDPGetDatum(order_id);
+	Call		call = {&release_plan, {UUIDPGetDatum(order_id), (Datum) 0}};
 
-	mf_spi_connect();
-	(void) mf_plan_run(&release_plan, &value, NULL);
-	SPI_finish();
+	mf_as_owner(run_call, &call);
 }
 
 static void

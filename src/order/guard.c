@@ -280,21 +280,34 @@ static MfPlan due_plan = {
 	.types = {UUIDOID}
 };
 
-/* The date of the item that takes longest, from now on. */
-static void
-stamp_due(Stamps *stamps, const MfOrder *order, TimestampTz now)
+/* Days of the item that takes longest; -1 where there is none. */
+typedef struct LeadDays
 {
-	Datum		id = order->value[MF_ORDER_ID];
-	bool		is_null;
+	Datum		order_id;
+	int			days;
+} LeadDays;
+
+static void
+find_lead_days(void *arg)
+{
+	LeadDays   *lead = arg;
 	Datum		days;
 
 	mf_spi_connect();
-	(void) mf_plan_run(&due_plan, &id, NULL);
-	is_null = !mf_plan_find(0, 1, &days);
+	(void) mf_plan_run(&due_plan, &lead->order_id, NULL);
+	lead->days = mf_plan_find(0, 1, &days) ? DatumGetInt32(days) : -1;
 	SPI_finish();
-	if (!is_null)
+}
+
+static void
+stamp_due(Stamps *stamps, const MfOrder *order, TimestampTz now)
+{
+	LeadDays	lead = {order->value[MF_ORDER_ID], -1};
+
+	mf_as_owner(find_lead_days, &lead);
+	if (lead.days >= 0)
 		stamp(stamps, MF_ORDER_DUE_AT,
-			  TimestampTzGetDatum(now + (int64) DatumGetInt32(days) * USECS_PER_DAY), false);
+			  TimestampTzGetDatum(now + (int64) lead.days * USECS_PER_DAY), false);
 }
 
 static void

@@ -125,7 +125,8 @@ extern void mf_order_write(MfEvent *event, const MfOrder *order,
 						   const StringInfoData *items, const char *detail);
 
 /* Notes until when systems must confirm an order that has this status now. */
-extern void mf_order_expect(const pg_uuid_t *order_id, const char *status);
+extern void mf_order_expect(const pg_uuid_t *order_id,
+							const char *status);
 
 /* What the live items of an order come to: columns net ... price_expires_at. */
 typedef enum MfTallyColumn
