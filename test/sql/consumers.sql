@@ -17,7 +17,7 @@ $$;
 CREATE VIEW test.cursors AS
   SELECT c.name, c.upto IS NOT NULL AS inside, c.last_id > 0 AS has_position, (SELECT o.key FROM mesflow.outbox o WHERE o.id = c.batch_id) AS batch,
          c.batch_events, c.acked_at IS NOT NULL AS acked, (SELECT count(*) FROM mesflow._cursor_backlog b WHERE b.reader = c.name) AS backlog
-    FROM mesflow._cursors c ORDER BY 1;
+    FROM mesflow._cursors c WHERE c.kind = 'consumer' ORDER BY 1;
 CREATE FUNCTION test.as_before(name text) RETURNS bigint LANGUAGE sql AS $$ SELECT xmin::text::bigint FROM mesflow._cursors c WHERE c.name = $1 $$;
 \set ECHO all
 
