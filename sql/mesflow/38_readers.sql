@@ -159,6 +159,14 @@ AS 'MODULE_PATHNAME', 'mesflow_ack';
 COMMENT ON FUNCTION ack(text, bigint) IS
   'What was handed out is done with, all of it or up to the event with this id; returns how many events that are. For a system''s consumer it is the receipt of each order among them. Errors: MF404 (name), MF409 (upto is not in the batch), MF503 (standby, copy that is not armed).';
 
+CREATE FUNCTION _consume(name text, limit_to integer DEFAULT 1000) RETURNS SETOF outbox
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_consume_internal';
+COMMENT ON FUNCTION _consume(text, integer) IS 'consume() for a reader of kind internal.';
+
+CREATE FUNCTION _ack(name text, upto bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_ack_internal';
+COMMENT ON FUNCTION _ack(text, bigint) IS 'ack() for a reader of kind internal.';
+
 CREATE FUNCTION _drain_consumer(name text, limit_to bigint DEFAULT NULL) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_drain_consumer';
 COMMENT ON FUNCTION _drain_consumer(text, bigint) IS 'Lets a consumer pass over its next events, all or so many, unseen; returns how many.';

@@ -214,6 +214,21 @@ SELECT test.emit('other.type', 't');
 SELECT mesflow._drain_consumer('all'), mesflow._drain_consumer('acme');
 SELECT bool_and(mesflow._readers_past(slot::smallint)) AS past_what_they_want FROM generate_series(0, 31) slot;
 
+-- Readers of mesflow's own are not for consumers, nor the other way round.
+INSERT INTO mesflow._cursors (name, kind, event_types, seen, floor_id, floor_xid, origin)
+  SELECT 'own reader', 'internal', '{other.*}', m.seen, m.floor_id, m.floor_xid, mesflow._origin() FROM mesflow._mark() m;
+SELECT test.emit('other.type', 'u', 'v', 'w');
+SELECT key FROM mesflow._consume('own reader', 2);
+SELECT mesflow._ack('own reader'), (SELECT string_agg(key, ' ') FROM mesflow._consume('own reader')) AS rest;
+SELECT error FROM test.error($$SELECT mesflow.consume('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.ack('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow._consume('all')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.drop_consumer('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.create_consumer('own reader')$$) LIMIT 2;
+SELECT count(*) FROM mesflow.consumers WHERE name = 'own reader';
+DELETE FROM mesflow._cursors WHERE name = 'own reader';
+SELECT mesflow._drain_consumer('all') \g /dev/null
+
 -- A copy, as a dump restored elsewhere is one: what was written there has another origin, numbers of transactions mean nothing.
 BEGIN;
 SELECT test.emit('shop.paid', 'late one');
