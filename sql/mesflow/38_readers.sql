@@ -37,6 +37,20 @@ CREATE TABLE _cursor_backlog (
 );
 COMMENT ON TABLE _cursor_backlog IS 'Events of the database that this one was restored from, which a reader had not read there; they come first.';
 
+CREATE FUNCTION _restore_cursor() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  LOCK TABLE mesflow._cursors IN SHARE ROW EXCLUSIVE MODE;      -- a worker may be making its reader this very moment
+  DELETE FROM mesflow._cursors c WHERE c.name = NEW.name AND c.kind = 'internal' AND c.origin = mesflow._origin();
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION _restore_cursor() IS 'A reader of mesflow''s own that a dump brings takes the place of the one that a worker has made meanwhile.';
+CREATE TRIGGER restore BEFORE INSERT ON _cursors FOR EACH ROW WHEN (NEW.kind = 'internal' AND NEW.origin <> mesflow._origin())
+  EXECUTE FUNCTION _restore_cursor();
+
 CREATE FUNCTION _mark(OUT seen pg_snapshot, OUT floor_id bigint, OUT floor_xid xid8) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'mesflow_mark';
 COMMENT ON FUNCTION _mark() IS 'This moment, for a reader that starts now: its first event is one that commits later. The calling transaction''s own are among them.';

@@ -226,6 +226,9 @@ SELECT error FROM test.error($$SELECT mesflow._consume('all')$$) LIMIT 1;
 SELECT error FROM test.error($$SELECT mesflow.drop_consumer('own reader')$$) LIMIT 1;
 SELECT error FROM test.error($$SELECT mesflow.create_consumer('own reader')$$) LIMIT 2;
 SELECT count(*) FROM mesflow.consumers WHERE name = 'own reader';
+-- One that a dump brings takes the place of what was made here meanwhile.
+INSERT INTO mesflow._cursors (name, kind, event_types, seen, floor_id, floor_xid, origin) VALUES ('own reader', 'internal', '{other.*}', '5:5:', 0, '5', -1);
+SELECT seen, origin FROM mesflow._cursors WHERE name = 'own reader';
 DELETE FROM mesflow._cursors WHERE name = 'own reader';
 SELECT mesflow._drain_consumer('all') \g /dev/null
 
