@@ -37,6 +37,20 @@ CREATE TABLE _cursor_backlog (
 );
 COMMENT ON TABLE _cursor_backlog IS 'Events of the database that this one was restored from, which a reader had not read there; they come first.';
 
+CREATE FUNCTION _restore_cursor() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  LOCK TABLE mesflow._cursors IN SHARE ROW EXCLUSIVE MODE;      -- a worker may be making its reader this very moment
+  DELETE FROM mesflow._cursors c WHERE c.name = NEW.name AND c.kind = 'internal' AND c.origin = mesflow._origin();
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION _restore_cursor() IS 'A reader of mesflow''s own that a dump brings takes the place of the one that a worker has made meanwhile.';
+CREATE TRIGGER restore BEFORE INSERT ON _cursors FOR EACH ROW WHEN (NEW.kind = 'internal' AND NEW.origin <> mesflow._origin())
+  EXECUTE FUNCTION _restore_cursor();
+
 CREATE FUNCTION _mark(OUT seen pg_snapshot, OUT floor_id bigint, OUT floor_xid xid8) RETURNS record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'mesflow_mark';
 COMMENT ON FUNCTION _mark() IS 'This moment, for a reader that starts now: its first event is one that commits later. The calling transaction''s own are among them.';
@@ -158,6 +172,14 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'mesflow_ack';
 COMMENT ON FUNCTION ack(text, bigint) IS
   'What was handed out is done with, all of it or up to the event with this id; returns how many events that are. For a system''s consumer it is the receipt of each order among them. Errors: MF404 (name), MF409 (upto is not in the batch), MF503 (standby, copy that is not armed).';
+
+CREATE FUNCTION _consume(name text, limit_to integer DEFAULT 1000) RETURNS SETOF outbox
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_consume_internal';
+COMMENT ON FUNCTION _consume(text, integer) IS 'consume() for a reader of kind internal.';
+
+CREATE FUNCTION _ack(name text, upto bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_ack_internal';
+COMMENT ON FUNCTION _ack(text, bigint) IS 'ack() for a reader of kind internal.';
 
 CREATE FUNCTION _drain_consumer(name text, limit_to bigint DEFAULT NULL) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_drain_consumer';

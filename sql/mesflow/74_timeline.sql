@@ -43,7 +43,7 @@ DECLARE
   taken bigint;
 BEGIN
   WITH batch AS MATERIALIZED (
-    SELECT * FROM mesflow.consume(cursor_name, $1)
+    SELECT * FROM mesflow._consume(cursor_name, $1)
   ), copied AS (
     INSERT INTO mesflow._order_history (order_id, key_seq, id, at, type, from_status, to_status, system, actor, dwell, detail)
       SELECT b.order_id, b.key_seq, b.id, b.at, b.type, b.from_status, b.to_status, b.system, b.actor, b.dwell, mesflow._event_detail(b.type, b.body)
@@ -51,7 +51,7 @@ BEGIN
     ON CONFLICT DO NOTHING
   )
   SELECT count(*) INTO taken FROM batch;
-  PERFORM mesflow.ack(cursor_name);
+  PERFORM mesflow._ack(cursor_name);
   RETURN taken;
 END
 $$;

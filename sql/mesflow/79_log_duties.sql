@@ -22,7 +22,9 @@ BEGIN
   IF NOT EXISTS (SELECT FROM mesflow._cursors c WHERE c.name = 'mesflow timeline') THEN
     PERFORM mesflow._start_timeline();
   END IF;
-  RETURN mesflow._copy_timeline(1000) > 0;
+  -- Nothing while a dump is being restored, until arm().
+  RETURN EXISTS (SELECT FROM mesflow._cursors c WHERE c.name = 'mesflow timeline' AND c.origin = mesflow._origin())
+     AND mesflow._copy_timeline(1000) > 0;
 END
 $$;
 COMMENT ON FUNCTION _copy_timelines() IS 'A portion of copy_timelines(): up to 1000 events.';

@@ -23,6 +23,8 @@
 
 PG_FUNCTION_INFO_V1(mesflow_consume);
 PG_FUNCTION_INFO_V1(mesflow_ack);
+PG_FUNCTION_INFO_V1(mesflow_consume_internal);
+PG_FUNCTION_INFO_V1(mesflow_ack_internal);
 PG_FUNCTION_INFO_V1(mesflow_drain_consumer);
 
 /* Most events of a batch. */
@@ -44,11 +46,11 @@ check_writes(const char *what)
 	PreventCommandIfReadOnly(what);
 }
 
-/* The name that was given, of a consumer that can be read here. */
+/* A reader of this kind, of the name that was given, that can be read here. */
 static void
-check_consumer(const MfCursor *cursor, const char *name)
+check_consumer(const MfCursor *cursor, const char *name, bool internal)
 {
-	if (cursor == NULL || !cursor->is_consumer)
+	if (cursor == NULL || cursor->is_consumer == internal)
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_NOT_FOUND),
 				 errmsg("no such consumer"),
@@ -75,22 +77,22 @@ name_argument(FunctionCallInfo fcinfo)
 }
 
 static MfCursor *
-lock_consumer(const char *name)
+lock_consumer(const char *name, bool internal)
 {
 	MfCursor   *cursor = mf_cursor_lock(name);
 
-	check_consumer(cursor, name);
+	check_consumer(cursor, name, internal);
 	return cursor;
 }
 
 /* Nothing new is the usual answer to somebody who asks often: no lock for it. */
 static bool
-is_idle(const char *name)
+is_idle(const char *name, bool internal)
 {
 	MfCursor   *cursor = mf_cursor_peek(name);
 	bool		idle;
 
-	check_consumer(cursor, name);
+	check_consumer(cursor, name, internal);
 	idle = mf_cursor_is_idle(cursor);
 	mf_cursor_close(cursor);
 	return idle;
@@ -132,9 +134,8 @@ hand_out(MfCursor *cursor, int most, Tuplestorestate *store, TupleDesc desc)
 		mf_cursor_save(cursor, false);
 }
 
-/* consume(name text, limit_to int) → SETOF outbox */
-PGDLLEXPORT Datum
-mesflow_consume(PG_FUNCTION_ARGS)
+static Datum
+consume(FunctionCallInfo fcinfo, bool internal)
 {
 	char	   *name = name_argument(fcinfo);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -149,12 +150,26 @@ mesflow_consume(PG_FUNCTION_ARGS)
 				 errhint("It is between 1 and %d.", BATCH_MAX)));
 	check_writes("consume()");
 	InitMaterializedSRF(fcinfo, 0);
-	if (is_idle(name))
+	if (is_idle(name, internal))
 		return (Datum) 0;
-	cursor = lock_consumer(name);
+	cursor = lock_consumer(name, internal);
 	hand_out(cursor, PG_GETARG_INT32(1), result->setResult, result->setDesc);
 	mf_cursor_close(cursor);
 	return (Datum) 0;
+}
+
+/* consume(name text, limit_to int) → SETOF outbox */
+PGDLLEXPORT Datum
+mesflow_consume(PG_FUNCTION_ARGS)
+{
+	return consume(fcinfo, false);
+}
+
+/* _consume: the same for readers of mesflow's own. */
+PGDLLEXPORT Datum
+mesflow_consume_internal(PG_FUNCTION_ARGS)
+{
+	return consume(fcinfo, true);
 }
 
 /* ---- ack ---------------------------------------------------------------- */
@@ -236,9 +251,8 @@ count_batch(MfCursor *cursor, int64 upto, Orders *orders)
 	return 0;
 }
 
-/* ack(name text, upto bigint) → how many events were acked */
-PGDLLEXPORT Datum
-mesflow_ack(PG_FUNCTION_ARGS)
+static Datum
+ack(FunctionCallInfo fcinfo, bool internal)
 {
 	char	   *name = name_argument(fcinfo);
 	Orders		orders = {NULL, 0, 0};
@@ -247,7 +261,7 @@ mesflow_ack(PG_FUNCTION_ARGS)
 	int			acked;
 
 	check_writes("ack()");
-	cursor = lock_consumer(name);
+	cursor = lock_consumer(name, internal);
 	if (PG_ARGISNULL(1) && cursor->batch_id == 0)
 		PG_RETURN_INT64(0);
 	upto = PG_ARGISNULL(1) ? cursor->batch_id : PG_GETARG_INT64(1);
@@ -268,6 +282,20 @@ mesflow_ack(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(acked);
 }
 
+/* ack(name text, upto bigint) → how many events were acked */
+PGDLLEXPORT Datum
+mesflow_ack(PG_FUNCTION_ARGS)
+{
+	return ack(fcinfo, false);
+}
+
+/* _ack: the same for readers of mesflow's own. */
+PGDLLEXPORT Datum
+mesflow_ack_internal(PG_FUNCTION_ARGS)
+{
+	return ack(fcinfo, true);
+}
+
 /*
  * _drain_consumer(name text, limit_to bigint) → how many events were passed
  * over, at most so many: for consumers that are to go on from here.
@@ -283,7 +311,7 @@ mesflow_drain_consumer(PG_FUNCTION_ARGS)
 	check_writes("_drain_consumer()");
 	do
 	{
-		MfCursor   *cursor = lock_consumer(name);
+		MfCursor   *cursor = lock_consumer(name, false);
 		int64		id;
 
 		cursor->batch_id = cursor->batch_events = 0;

@@ -1,13 +1,15 @@
 -- Reading the outbox: consumers, their filters and batches, acks, lag, what a batch costs, and copies.
 \getenv srcdir PG_ABS_SRCDIR
 \set common :srcdir '/sql/common.psql'
+\set planted :srcdir '/sql/planted.psql'
 \i :common
+\i :planted
 
 \set ECHO none
 CREATE FUNCTION test.emit(type text, VARIADIC keys text[]) RETURNS bigint LANGUAGE sql AS $$
   SELECT count(mesflow.emit($1, k, '{}')) FROM unnest(keys) k
 $$;
-CREATE FUNCTION test.id(key text) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT max(id) FROM mesflow.outbox o WHERE o.key = $1 $$;
+CREATE FUNCTION test.number(key text) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT max(id) FROM mesflow.outbox o WHERE o.key = $1 $$;
 CREATE FUNCTION test.consume(name text, most integer DEFAULT 1000) RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(e.key, ' ') FROM mesflow.consume($1, $2) e
 $$;
@@ -15,7 +17,7 @@ $$;
 CREATE VIEW test.cursors AS
   SELECT c.name, c.upto IS NOT NULL AS inside, c.last_id > 0 AS has_position, (SELECT o.key FROM mesflow.outbox o WHERE o.id = c.batch_id) AS batch,
          c.batch_events, c.acked_at IS NOT NULL AS acked, (SELECT count(*) FROM mesflow._cursor_backlog b WHERE b.reader = c.name) AS backlog
-    FROM mesflow._cursors c ORDER BY 1;
+    FROM mesflow._cursors c WHERE c.kind = 'consumer' ORDER BY 1;
 CREATE FUNCTION test.as_before(name text) RETURNS bigint LANGUAGE sql AS $$ SELECT xmin::text::bigint FROM mesflow._cursors c WHERE c.name = $1 $$;
 \set ECHO all
 
@@ -69,12 +71,12 @@ SELECT * FROM test.cursors WHERE name = 'all';
 SELECT type, key, key_seq, order_id, partner, actor = current_user AS actor, body::jsonb ->> 'type' AS body FROM mesflow.consume('all', 100);
 SELECT lag_events, lag > '0' AS lag, acked_at FROM mesflow.consumers WHERE name = 'all';
 -- A part of it.
-SELECT mesflow.ack('all', test.id('b'));
+SELECT mesflow.ack('all', test.number('b'));
 SELECT test.consume('all', 100);
 SELECT lag_events FROM mesflow.consumers WHERE name = 'all';
-SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.id('b')));
-SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.id('d')));
-SELECT mesflow.ack('all', test.id('c'));
+SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.number('b')));
+SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.number('d')));
+SELECT mesflow.ack('all', test.number('c'));
 SELECT mesflow.ack('all');
 SELECT test.consume('all', 100);
 SELECT mesflow.ack('all');
@@ -86,10 +88,10 @@ SELECT lag_events, lag, acked_at IS NOT NULL AS acked FROM mesflow.consumers WHE
 -- Filters: what does not match is passed over; an ack names only what was handed out.
 SELECT lag_events FROM mesflow.consumers WHERE name = 'some';
 SELECT test.consume('some', 3);
-SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'some', test.id('d')));
-SELECT mesflow.ack('some', test.id('c'));
+SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'some', test.number('d')));
+SELECT mesflow.ack('some', test.number('c'));
 SELECT test.consume('some', 3);
-SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'some', test.id('e')));
+SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'some', test.number('e')));
 SELECT mesflow.ack('some');
 SELECT test.consume('some');
 SELECT test.emit('other.type', 'g', 'h');
@@ -110,6 +112,19 @@ SELECT mesflow.emit('shop.paid', 'l', '{}', partner => 'acme') IS NOT NULL AS ac
        mesflow.emit('shop.paid', 'n', '{}') IS NOT NULL AS nobody;
 SELECT test.consume('acme');
 SELECT mesflow.ack('acme');
+
+SELECT test.plant(10001, 'A') AS a, test.plant(10002, 'B') AS b \gset
+SELECT mesflow.create_consumer('crm', '{crm.*}', system => 'crm');
+SELECT mesflow.emit('crm.note', 'note 1', '{}', order_id => :'a') IS NOT NULL AS a, mesflow.emit('crm.note', 'note 2', '{}', order_id => :'a') IS NOT NULL AS a,
+       mesflow.emit('crm.note', 'note 3', '{}') IS NOT NULL AS none, mesflow.emit('crm.note', 'note 4', '{}', order_id => :'b') IS NOT NULL AS b;
+SELECT test.consume('crm');
+CREATE VIEW test.receipts AS
+  SELECT o.external_ref, r.system, r.received_at IS NOT NULL AS received, r.via FROM mesflow._receipts r JOIN mesflow.orders o ON o.id = r.order_id ORDER BY 1;
+SELECT mesflow.ack('crm', test.number('note 3'));
+SELECT * FROM test.receipts;
+SELECT mesflow.ack('crm');
+SELECT * FROM test.receipts;
+SELECT mesflow.drop_consumer('crm');
 
 -- What a rolled-back transaction did with it did not happen.
 BEGIN;
@@ -199,13 +214,31 @@ SELECT test.emit('other.type', 't');
 SELECT mesflow._drain_consumer('all'), mesflow._drain_consumer('acme');
 SELECT bool_and(mesflow._readers_past(slot::smallint)) AS past_what_they_want FROM generate_series(0, 31) slot;
 
+-- Readers of mesflow's own are not for consumers, nor the other way round.
+INSERT INTO mesflow._cursors (name, kind, event_types, seen, floor_id, floor_xid, origin)
+  SELECT 'own reader', 'internal', '{other.*}', m.seen, m.floor_id, m.floor_xid, mesflow._origin() FROM mesflow._mark() m;
+SELECT test.emit('other.type', 'u', 'v', 'w');
+SELECT key FROM mesflow._consume('own reader', 2);
+SELECT mesflow._ack('own reader'), (SELECT string_agg(key, ' ') FROM mesflow._consume('own reader')) AS rest;
+SELECT error FROM test.error($$SELECT mesflow.consume('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.ack('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow._consume('all')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.drop_consumer('own reader')$$) LIMIT 1;
+SELECT error FROM test.error($$SELECT mesflow.create_consumer('own reader')$$) LIMIT 2;
+SELECT count(*) FROM mesflow.consumers WHERE name = 'own reader';
+-- One that a dump brings takes the place of what was made here meanwhile.
+INSERT INTO mesflow._cursors (name, kind, event_types, seen, floor_id, floor_xid, origin) VALUES ('own reader', 'internal', '{other.*}', '5:5:', 0, '5', -1);
+SELECT seen, origin FROM mesflow._cursors WHERE name = 'own reader';
+DELETE FROM mesflow._cursors WHERE name = 'own reader';
+SELECT mesflow._drain_consumer('all') \g /dev/null
+
 -- A copy, as a dump restored elsewhere is one: what was written there has another origin, numbers of transactions mean nothing.
 BEGIN;
 SELECT test.emit('shop.paid', 'late one');
 PREPARE TRANSACTION 'late';
 SELECT test.emit('shop.paid', '1', '2', '3', '4');
 SELECT test.consume('all', 2);
-SELECT mesflow.ack('all', test.id('1'));
+SELECT mesflow.ack('all', test.number('1'));
 COMMIT PREPARED 'late';
 SELECT test.emit('stock.high', '5');
 SET session_replication_role = replica;
@@ -230,8 +263,8 @@ SELECT slot = mesflow._ring_slot(now()) AS today FROM generate_series(0, 31) slo
 SELECT test.emit('shop.paid', 'written after arm()');
 SELECT test.consume('all', 3);
 SELECT test.consume('all', 1);
-SELECT mesflow.ack('all', test.id('2'));
-SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.id('4')));
+SELECT mesflow.ack('all', test.number('2'));
+SELECT split_part(error, ':', 1) AS error FROM test.error(format('SELECT mesflow.ack(%L, %s)', 'all', test.number('4')));
 SELECT test.consume('all');
 SELECT mesflow.ack('all');
 SELECT test.consume('all', 10);
