@@ -17,7 +17,7 @@ SELECT o.total = sum(i.total) AND o.net = sum(i.net) AND o.tax = sum(i.tax) AND 
        bool_and(i.total = e.total) AS as_estimated, count(*) AS items
   FROM mesflow.orders o JOIN mesflow.order_items i ON i.order_id = o.id CROSS JOIN LATERAL mesflow.estimate(i.model, i.material, i.process, i.quantity, i.options) e
  WHERE o.id = test.id('measured') GROUP BY o.id;
-SELECT o.number ~ '^\d{6}$' AND right(o.number, 1) = mesflow._damm(left(o.number, -1)) AS number, o.correlation_id = m.correlation_id AS correlation_of_the_first_model, o.traceparent, o.external_ref, o.partner,
+SELECT o.number ~ '^\d{6}$' AND test.damm(o.number) = 0 AS number, o.correlation_id = m.correlation_id AS correlation_of_the_first_model, o.traceparent, o.external_ref, o.partner,
        o.created_at = o.status_since AS created, o.price_expires_at = (SELECT min(q.expires_at) FROM mesflow.order_items i JOIN mesflow.quotes q ON q.id = i.quote WHERE i.order_id = o.id) AS expires
   FROM mesflow.orders o, mesflow._models m WHERE o.id = test.id('measured') AND m.id = :'ring';
 
@@ -30,7 +30,8 @@ SELECT test.claim('node');
 SELECT test.complete('node', 'later.stl', test.box(30, 30, 30));
 SELECT label, place FROM test.jobs WHERE label ~ '^later';
 SELECT status, seq FROM test.told WHERE name = 'waits';
-SELECT mesflow._sum_orders() > 0 AS summed_up, mesflow._sum_orders() AS again, (SELECT count(*) FROM mesflow._orders_to_sum) AS left_over;
+SELECT mesflow._sum_orders() > 0 AS summed_up, mesflow._sum_orders() AS again;
+SELECT count(*) AS left_over FROM mesflow._orders_to_sum;
 SELECT * FROM test.told WHERE name = 'waits';
 SELECT * FROM test.events WHERE name = 'waits';
 -- A model that breaks fails its item and its order; nothing was raised. A person prices what a person can.
@@ -61,6 +62,8 @@ SELECT format('[{"process": "fdm", "options": {"finish": "none", "infill": 0.4},
 SELECT test.again(:'same');
 SELECT test.again(format('[{"quantity": 1, "model": "{%s}", "material": "pla", "process": "fdm", "quote": null, "options": {"infill": 0.40, "finish": "none"}}, {"model": "%s", "material": "pla", "process": "fdm", "quantity": 1.0, "options": {}}]', replace(:'ring', '-', ''), :'cube'));
 SELECT test.again(:'same', '{"address": {"zip": "1010", "city": "Wien"}, "name": "Ann", "email": null}', '2030-01-01 14:00+02');
+-- A number wrong in one digit, or with two neighbours exchanged, is no number of any order.
+SELECT count(*) AS taken_for_another FROM mesflow.orders o, generate_series(1, length(o.number)) p, generate_series(0, 9) d WHERE substr(o.number, p, 1) <> d::text AND test.damm(overlay(o.number PLACING d::text FROM p)) = 0;
 -- Other content: the difference is named, of the customer only where.
 SELECT test.again(format('[%s]', :'cube_item'));
 SELECT test.again(format('[%s, %s]', :'cube_item', :'cube_item'));
@@ -124,8 +127,15 @@ SELECT mesflow._sum_orders();
 SELECT name, status, seq, total FROM test.told WHERE name ~ '^quote: (pending|review)';
 -- Nothing of an order that was refused is left.
 SELECT count(*) AS orders FROM mesflow.orders WHERE external_ref IN ('another', 'twice', 'new') OR external_ref IN (SELECT 'quote: ' || what FROM test.quotes WHERE what IN ('failed', 'expired', 'cancelled', 'theirs'));
--- Bought quotes are not priced anew.
-SELECT count(*) AS ordered FROM mesflow.reprice_quotes() r JOIN mesflow.order_items i ON i.quote = r.quote;
+-- Bought quotes are neither priced anew nor withdrawn.
+SELECT count(*) AS ordered, (SELECT count(*) > 0 FROM mesflow.reprice_quotes()) AS others FROM mesflow.reprice_quotes() r JOIN mesflow.order_items i ON i.quote = r.quote;
+SELECT count(*) > 0 AS some FROM mesflow.reprice_quotes(dry_run => false);
+SELECT test.run_batches() > 0 AS ran;
+SELECT count(*) FROM mesflow.order_items i JOIN mesflow.quotes q ON q.id = i.quote WHERE q.state = 'cancelled';
+SELECT e.error FROM test.quotes q, test.refused(format('SELECT mesflow.cancel_quote(%L)', q.quote)) e WHERE q.what = 'priced';
+SELECT test.submit('not withdrawn', jsonb_build_array(test.item(mesflow.upload_model('pending', 'pending.stl'))));
+SELECT e.error FROM test.orders o JOIN mesflow.order_items i ON i.order_id = o.id, test.refused(format('SELECT mesflow.cancel_quote(%L)', i.quote)) e WHERE o.name = 'not withdrawn';
+SELECT label, place FROM test.jobs WHERE label ~ '^pending';
 -- Two currencies do not add up.
 SELECT test.draft('dollars') \g /dev/null
 UPDATE mesflow.price_lists SET currency = 'USD' WHERE code = 'dollars';
