@@ -8,7 +8,7 @@
  *	   moment waits for it there
  *	4. a quote for each item, priced at once where its model is measured
  *	5. items and customer
- *	6. the order's row is completed, and its one or two events are written
+ *	6. its one or two events are written, and its row is completed
  *
  * No job is waited for, and nothing that another order holds.
  */
@@ -53,7 +53,7 @@ static MfPlan insert_plan = {
 
 static MfPlan complete_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, correlation_id = $4, net = $5, tax = $6, total = $7,"
-	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1",
+	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1 AND event_seq OPERATOR(pg_catalog.=) 1",
 	.by_index = true,
 	.writes = true,
 	.arguments = 9,
@@ -153,14 +153,14 @@ read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 	{
 		s->has_due = true;
 		s->due_at = PG_GETARG_TIMESTAMPTZ(4);
-		if (TIMESTAMP_NOT_FINITE(s->due_at))
-			ereport(ERROR,
-					(errcode(MF_ERRCODE_BAD_ARGUMENT),
-					 errmsg("date not allowed"),
-					 errdetail("due_at is infinite."),
-					 errhint("Give a day, or NULL to have it set at approval.")));
+		mf_order_check_due(s->due_at);
 	}
 	s->traceparent = argument_text(fcinfo, 5);
+	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
+	{
+		s->no_traceparent = s->traceparent;
+		s->traceparent = NULL;
+	}
 	s->priority = PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6);
 }
 
@@ -388,10 +388,10 @@ insert_customer(MfSubmission *s)
 static void
 find_correlation(MfSubmission *s, const MfTally *tally)
 {
-	if (s->traceparent == NULL)
-		s->correlation_id = tally->correlation_id;
-	else if (!mf_trace_id(s->traceparent, &s->correlation_id))
+	if (s->no_traceparent != NULL)
 		s->correlation_id = mf_uuid7();
+	else if (s->traceparent == NULL)
+		s->correlation_id = tally->correlation_id;
 	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
 }
 
@@ -448,16 +448,23 @@ complete_order(MfSubmission *s)
 		if (!tally.is_null[i])
 			set(&s->order, amounts[i], tally.value[i]);
 	}
-	(void) run_quietly(&complete_plan, values, nulls);
-
 	initStringInfo(&detail);
 	appendStringInfoChar(&detail, '{');
-	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
-		mf_body_text(&detail, "traceparent_ignored", pnstrdup(s->traceparent, pg_mbcliplen(s->traceparent, strlen(s->traceparent), 200)));
+	if (s->no_traceparent != NULL)
+		mf_body_text(&detail, "traceparent_ignored",
+					 pnstrdup(s->no_traceparent, pg_mbcliplen(s->no_traceparent, strlen(s->no_traceparent), 200)));
 	appendStringInfoChar(&detail, '}');
 	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &tally.json, detail.data);
 	if (moves)
 		write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
+
+	/* Last: a trigger of somebody's may move the order on from here. */
+	if (run_quietly(&complete_plan, values, nulls) != 1)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("a trigger changed the order before it was complete"),
+				 errdetail("external_ref is \"%s\".", TextDatumGetCString(s->external_ref)),
+				 errhint("Let triggers of your own on mesflow.orders act on UPDATE, not on INSERT.")));
 }
 
 static void
