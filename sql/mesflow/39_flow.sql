@@ -48,7 +48,7 @@ INSERT INTO order_statuses (status, position, owner_system, label, terminal, hol
 
 INSERT INTO order_transitions (from_status, to_status, roles) VALUES
   ('submitted', 'in_review', NULL), ('submitted', 'priced', '{}'), ('submitted', 'pricing_failed', '{}'),
-  ('in_review', 'priced', '{}'), ('in_review', 'pricing_failed', '{}'), ('in_review', 'submitted', '{}'),
+  ('in_review', 'priced', NULL), ('in_review', 'pricing_failed', '{}'), ('in_review', 'submitted', '{}'),
   ('pricing_failed', 'priced', '{}'), ('pricing_failed', 'in_review', NULL), ('pricing_failed', 'submitted', '{}'),
   ('priced', 'in_review', NULL), ('priced', 'submitted', '{}'), ('priced', 'pricing_failed', '{}'), ('priced', 'approved', NULL),
   ('approved', 'in_production', NULL), ('in_production', 'produced', NULL), ('produced', 'packed', NULL),

@@ -93,6 +93,18 @@ END
 $$;
 COMMENT ON FUNCTION _check_note(text, text) IS 'MF400 for a note or reason of more than 10,000 characters.';
 
+CREATE FUNCTION _check_actor(actor text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF length($1) > 200 THEN
+    PERFORM mesflow._raise('MF400', 'text too long', format('actor has %s characters; the limit is 200.', length($1)), 'Name who did it, for example by a login.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION _check_actor(text) IS 'MF400 for an actor of more than 200 characters.';
+
 CREATE FUNCTION _check_reason(reason text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -263,6 +275,7 @@ DECLARE
   same uuid;
   gone uuid[];
 BEGIN
+  PERFORM mesflow._check_actor($3);
   PERFORM mesflow._check_note('note', $4);
   PERFORM FROM mesflow._asked_items($2);
   o := mesflow._order_for_update($1, true);
@@ -301,6 +314,7 @@ DECLARE
   i mesflow._order_items;
   o mesflow.orders;
 BEGIN
+  PERFORM mesflow._check_actor($3);
   PERFORM mesflow._check_reason($2);
   SELECT * INTO i FROM mesflow._order_items l WHERE l.id = $1;
   IF NOT FOUND THEN
@@ -340,11 +354,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  o mesflow.orders := mesflow._order_for_update($1, true);
+  o mesflow.orders;
   i record;
   fresh uuid;
   replaced integer := 0;
 BEGIN
+  PERFORM mesflow._check_actor($2);
+  o := mesflow._order_for_update($1, true);
   FOR i IN SELECT l.id, l.position - 1 AS item, q.id AS old, NULL::uuid AS quote, q.model, q.material, q.process, q.quantity, q.options
              FROM mesflow._order_items l JOIN mesflow._quotes q ON q.id = l.quote
             WHERE l.order_id = $1 AND l.cancelled_at IS NULL
@@ -409,7 +425,7 @@ BEGIN
         PERFORM mesflow._raise('MF400', 'not a time', format('orders[%s].due_at is "%s".', number, left(element ->> 'due_at', 100)), 'Pass for example 2027-01-31T12:00:00Z.');
       END;
       order_id := mesflow.submit_order(element ->> 'partner', element ->> 'external_ref', element -> 'items', nullif(element -> 'customer', 'null'),
-                                       (element ->> 'due_at')::timestamptz, element ->> 'traceparent', (element ->> 'priority')::integer);
+                                       (element ->> 'due_at')::timestamptz, element ->> 'traceparent', (element ->> 'priority')::numeric::integer);
     EXCEPTION WHEN SQLSTATE 'MF400' OR SQLSTATE 'MF404' OR SQLSTATE 'MF409' OR SQLSTATE 'MF423' OR SQLSTATE 'MF429' THEN
       GET STACKED DIAGNOSTICS error_code = RETURNED_SQLSTATE, error = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
       error := concat_ws(': ', error, detail);

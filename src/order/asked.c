@@ -415,16 +415,17 @@ mf_asked_customer_hash(const MfAskedCustomer *customer)
 	initStringInfo(&content);
 	for (int i = 0; i < MF_CUSTOMER_COLUMNS; i++)
 	{
+		/* with a sign before it: a text may look like anything */
 		if (customer->is_null[i])
 			appendStringInfoChar(&content, '-');
 		else if (i == MF_CUSTOMER_ADDRESS)
 		{
 			Jsonb	   *address = DatumGetJsonbP(customer->value[i]);
 
-			appendStringInfoString(&content, JsonbToCString(NULL, &address->root, VARSIZE(address)));
+			appendStringInfo(&content, "+%s", JsonbToCString(NULL, &address->root, VARSIZE(address)));
 		}
 		else
-			appendStringInfoString(&content, TextDatumGetCString(customer->value[i]));
+			appendStringInfo(&content, "+%s", TextDatumGetCString(customer->value[i]));
 		appendStringInfoChar(&content, '\0');
 	}
 	return hash_of(&content);

@@ -11,6 +11,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "guard.h"
+#include "mesflow.h"
 #include "miscadmin.h"
 #include "order.h"
 #include "plan.h"
@@ -207,10 +208,29 @@ say_who(MfEvent *event, const MfOrder *after, const MfStep *step)
 	event->note = step->note;
 }
 
+/*
+ * A BEFORE trigger of somebody's that runs after the guard could make a step
+ * that was not checked.
+ */
 static void
-tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
+check_counted(const MfOrderChange *change, const MfOrder *before, const MfOrder *after)
 {
-	MfOrderChange change = mf_order_change(before, after, step);
+	int64		counted = DatumGetInt64(after->value[MF_ORDER_EVENT_SEQ]) -
+	DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]);
+
+	if (counted != mf_order_events(change))
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("a trigger changed the order after the step was checked"),
+				 errdetail("Order %s was to become \"%s\" without an event.",
+						   mf_order_text(after, MF_ORDER_NUMBER), mf_order_text(after, MF_ORDER_STATUS)),
+				 errhint("Let BEFORE triggers of your own on mesflow.orders have names that sort before \"guard\".")));
+}
+
+static void
+tell(const MfOrderChange *change, const MfOrder *before, const MfOrder *after,
+	 const MfStep *step)
+{
 	char	   *from = mf_order_text(before, MF_ORDER_STATUS);
 	char	   *to = mf_order_text(after, MF_ORDER_STATUS);
 	char	   *key = mf_order_id_text(after);
@@ -219,19 +239,21 @@ tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
 	MfTally		tally;
 	MfEvent		event;
 
+	if (mf_order_events(change) == 0)
+		return;
 	mf_order_tally(&tally, id);
-	if (change.fields)
+	if (change->fields)
 	{
 		mf_event_start(&event, "order.changed", key);
 		event.key_seq = ++seq;
 		say_who(&event, after, step);
-		if (event.actor == NULL || !change.status)
+		if (event.actor == NULL || !change->status)
 			event.actor = step->actor != NULL ? step->actor :
 				GetUserNameFromId(GetOuterUserId(), false);
 		mf_order_write(&event, after, from, from, &tally.json,
-					   describe_change(&change, before, after, step));
+					   describe_change(change, before, after, step));
 	}
-	if (change.status)
+	if (change->status)
 	{
 		const MfStatus *status = mf_flow_status(to);
 		bool		ends = status != NULL && status->terminal;
@@ -253,12 +275,11 @@ tell(const MfOrder *before, const MfOrder *after, const MfStep *step)
 PGDLLEXPORT Datum
 mesflow_order_event(PG_FUNCTION_ARGS)
 {
-	static const MfStep nothing_said = {0};
-
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const MfStep *step = mf_step != NULL ? mf_step : &nothing_said;
+	const MfStep *step = mf_step_now();
 	MfOrder		before;
 	MfOrder		after;
+	MfOrderChange change;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called as a trigger");
@@ -266,7 +287,8 @@ mesflow_order_event(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	mf_order_open(&before, trigger->tg_relation, trigger->tg_trigtuple);
 	mf_order_open(&after, trigger->tg_relation, trigger->tg_newtuple);
-	if (mf_order_differs(&before, &after, MF_ORDER_EVENT_SEQ))
-		tell(&before, &after, step);
+	change = mf_order_change(&before, &after, step);
+	check_counted(&change, &before, &after);
+	tell(&change, &before, &after, step);
 	return PointerGetDatum(NULL);
 }

@@ -24,6 +24,7 @@
 #include "plan.h"
 #include "tables.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -31,10 +32,9 @@
 
 PG_FUNCTION_INFO_V1(mesflow_order_guard);
 
-const MfStep *mf_step = NULL;
-
-/* A plain UPDATE says nothing. */
-static const MfStep nothing_said = {0};
+/* The step under way, and how deep in triggers it began. */
+static const MfStep *step_under_way = NULL;
+static int	step_depth;
 
 /* What people may update; anything else is for those who price. */
 #define IS_FREE(column) \
@@ -45,19 +45,37 @@ static const MfStep nothing_said = {0};
 	 (column) == MF_ORDER_TOTAL || (column) == MF_ORDER_CURRENCY || \
 	 (column) == MF_ORDER_PRICE_EXPIRES_AT)
 
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
+}
+
+const MfStep *
+mf_step_now(void)
+{
+	static const MfStep nothing_said = {0};
+
+	return step_under_way != NULL && trigger_depth() == step_depth + 1 ?
+		step_under_way : &nothing_said;
+}
+
 void
 mf_step_run(const MfStep *step, void (*work) (void *), void *arg)
 {
-	const MfStep *outer = mf_step;
+	const MfStep *outer = step_under_way;
+	int			outer_depth = step_depth;
 
-	mf_step = step;
+	step_under_way = step;
+	step_depth = trigger_depth();
 	PG_TRY();
 	{
 		work(arg);
 	}
 	PG_FINALLY();
 	{
-		mf_step = outer;
+		step_under_way = outer;
+		step_depth = outer_depth;
 	}
 	PG_END_TRY();
 }
@@ -86,6 +104,12 @@ mf_order_change(const MfOrder *before, const MfOrder *after, const MfStep *step)
 	return change;
 }
 
+int
+mf_order_events(const MfOrderChange *change)
+{
+	return (change->status ? 1 : 0) + (change->fields ? 1 : 0);
+}
+
 static void
 refuse_column(const MfOrder *order, MfOrderColumn column)
 {
@@ -97,6 +121,23 @@ refuse_column(const MfOrder *order, MfOrderColumn column)
 			 IS_AMOUNT(column) ?
 			 errhint("Amounts follow the items: see mesflow.change_order, mesflow.cancel_item and mesflow.price_quote.") :
 			 errhint("Status, priority and due_at can be updated; the rest follows by itself.")));
+}
+
+void
+mf_order_check_due(TimestampTz due_at)
+{
+	struct pg_tm tm;
+	fsec_t		microseconds;
+
+	if (!TIMESTAMP_NOT_FINITE(due_at) &&
+		timestamp2tm(due_at, NULL, &tm, &microseconds, NULL, NULL) == 0 &&
+		tm.tm_year >= 1 && tm.tm_year <= 9999)
+		return;
+	ereport(ERROR,
+			(errcode(MF_ERRCODE_BAD_ARGUMENT),
+			 errmsg("date not allowed"),
+			 errdetail("due_at is %s.", timestamptz_to_str(due_at)),
+			 errhint("Give a day of the years 1 to 9999, or NULL: then it is set at approval.")));
 }
 
 static void
@@ -116,12 +157,8 @@ check_columns(const MfOrder *before, const MfOrder *after, const MfStep *step)
 				 errdetail("Order %s would have none.", mf_order_text(before, MF_ORDER_NUMBER)),
 				 errhint("Known statuses: %s.", mf_flow_statuses())));
 	if (!after->is_null[MF_ORDER_DUE_AT] &&
-		TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(after->value[MF_ORDER_DUE_AT])))
-		ereport(ERROR,
-				(errcode(MF_ERRCODE_BAD_ARGUMENT),
-				 errmsg("date not allowed"),
-				 errdetail("due_at is infinite."),
-				 errhint("Give a day, or NULL for none.")));
+		mf_order_differs(before, after, MF_ORDER_DUE_AT))
+		mf_order_check_due(DatumGetTimestampTz(after->value[MF_ORDER_DUE_AT]));
 }
 
 /* Did another transaction change this row since the statement began? */
@@ -232,25 +269,31 @@ check_return(const MfOrder *before, const MfStatus *from, const MfStatus *to)
 			 errhint("Move it to \"%s\", and on from there.", held_from)));
 }
 
-/* Only what is priced, at prices that still hold, can be approved. */
+/* Only what has a price can be called priced, or approved. */
 static void
-check_approval(const MfOrder *order)
+check_price(const MfOrder *order)
 {
-	TimestampTz expires_at;
-	char	   *number = mf_order_text(order, MF_ORDER_NUMBER);
-
 	if (order->is_null[MF_ORDER_TOTAL])
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_NOT_ALLOWED),
 				 errmsg("the order has no price yet"),
-				 errdetail("Not all items of order %s are priced.", number),
+				 errdetail("Not all items of order %s are priced.", mf_order_text(order, MF_ORDER_NUMBER)),
 				 errhint("See mesflow.order_items; a person prices what failed with mesflow.price_quote.")));
+}
+
+/* Approved are prices that still hold. */
+static void
+check_expiry(const MfOrder *order)
+{
+	TimestampTz expires_at;
+
 	if (mf_order_time(order, MF_ORDER_PRICE_EXPIRES_AT, &expires_at) &&
 		expires_at < GetCurrentTimestamp())
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_NOT_ALLOWED),
 				 errmsg("a quote of the order has expired"),
-				 errdetail("The prices of order %s were good until %s.", number, timestamptz_to_str(expires_at)),
+				 errdetail("The prices of order %s were good until %s.",
+						   mf_order_text(order, MF_ORDER_NUMBER), timestamptz_to_str(expires_at)),
 				 errhint("Ask for new prices: SELECT mesflow.requote_order('%s').", mf_order_id_text(order))));
 }
 
@@ -320,6 +363,7 @@ move(Relation orders, HeapTuple old, const MfOrder *before, const MfOrder *after
 	MfStatus	from;
 	MfStatus	to;
 	MfFlowAnswer answer;
+	bool		approval;
 	TimestampTz now;
 
 	check_nobody_else(orders, old, before, from_name, to_name, step);
@@ -337,8 +381,11 @@ move(Relation orders, HeapTuple old, const MfOrder *before, const MfOrder *after
 	found = mf_flow_status(from_name);
 	from = found != NULL ? *found : to;
 	check_return(before, &from, &to);
-	if (strcmp(to_name, MF_STATUS_APPROVED) == 0 && !from.hold)
-		check_approval(after);
+	approval = strcmp(to_name, MF_STATUS_APPROVED) == 0 && !from.hold;
+	if (approval || strcmp(to_name, MF_STATUS_PRICED) == 0)
+		check_price(after);
+	if (approval)
+		check_expiry(after);
 
 	/* The clock under the row's lock, not before the last step. */
 	now = Max(GetCurrentTimestamp(),
@@ -352,7 +399,7 @@ move(Relation orders, HeapTuple old, const MfOrder *before, const MfOrder *after
 	stamp(stamps, MF_ORDER_CLOSED_AT, TimestampTzGetDatum(now), !to.terminal);
 	if (step->tracking != NULL)
 		stamp(stamps, MF_ORDER_TRACKING, CStringGetTextDatum(step->tracking), false);
-	if (strcmp(to_name, MF_STATUS_APPROVED) == 0 && !from.hold && after->is_null[MF_ORDER_DUE_AT])
+	if (approval && after->is_null[MF_ORDER_DUE_AT])
 		stamp_due(stamps, after, now);
 }
 
@@ -373,14 +420,14 @@ check_open(const MfOrder *order)
 static HeapTuple
 guard_update(TriggerData *trigger)
 {
-	const MfStep *step = mf_step != NULL ? mf_step : &nothing_said;
+	const MfStep *step = mf_step_now();
 	Relation	orders = trigger->tg_relation;
 	HeapTuple	new = trigger->tg_newtuple;
 	MfOrder		before;
 	MfOrder		after;
 	MfOrderChange change;
 	Stamps		stamps;
-	int64		events;
+	int			events;
 
 	if (step->quiet)
 		return new;
@@ -388,7 +435,7 @@ guard_update(TriggerData *trigger)
 	mf_order_open(&after, orders, new);
 	check_columns(&before, &after, step);
 	change = mf_order_change(&before, &after, step);
-	events = (change.status ? 1 : 0) + (change.fields ? 1 : 0);
+	events = mf_order_events(&change);
 	if (events == 0)
 		return new;
 
@@ -409,7 +456,7 @@ guard_insert(TriggerData *trigger)
 {
 	MfOrder		order;
 
-	if (mf_step != NULL && mf_step->quiet)
+	if (mf_step_now()->quiet)
 		return trigger->tg_trigtuple;
 	mf_order_open(&order, trigger->tg_relation, trigger->tg_trigtuple);
 	if (order.is_null[MF_ORDER_EVENT_SEQ] || DatumGetInt64(order.value[MF_ORDER_EVENT_SEQ]) <= 0)

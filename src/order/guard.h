@@ -23,5 +23,6 @@ typedef struct MfOrderChange
 
 extern MfOrderChange mf_order_change(const MfOrder *before, const MfOrder *after,
 									 const MfStep *step);
+extern int	mf_order_events(const MfOrderChange *change);
 
 #endif							/* MF_ORDER_GUARD_H */

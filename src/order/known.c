@@ -120,7 +120,8 @@ find_correlation(MfSubmission *s)
 	Datum		found;
 	bool		is_null;
 
-	if (mf_key_find(first->by_quote ? &quote_key : &model_key, &id, "correlation_id", &found, &is_null))
+	if (s->traceparent == NULL && s->no_traceparent == NULL &&
+		mf_key_find(first->by_quote ? &quote_key : &model_key, &id, "correlation_id", &found, &is_null))
 		s->correlation_id = *DatumGetUUIDP(found);
 }
 

@@ -66,6 +66,9 @@ extern char *mf_order_id_text(const MfOrder *order);
 extern bool mf_order_differs(const MfOrder *a, const MfOrder *b,
 							 MfOrderColumn column);
 
+/* MF400 for a date that a body could not tell (RFC 3339 has four digits). */
+extern void mf_order_check_due(TimestampTz due_at);
+
 /*
  * What a verb of ours says about the step that its UPDATE makes; without one
  * it is a plain UPDATE of somebody's.
@@ -83,8 +86,12 @@ typedef struct MfStep
 	const char *expect;			/* the status that it must have */
 } MfStep;
 
-/* The step under way; NULL where there is none. */
-extern const MfStep *mf_step;
+/*
+ * For a trigger of orders: the step whose UPDATE has fired it.  One that says
+ * nothing where it is somebody's UPDATE, also of a trigger of theirs in the
+ * middle of a step of ours.
+ */
+extern const MfStep *mf_step_now(void);
 
 /* Runs work(arg) as this step; also where it throws, the step is over then. */
 extern void mf_step_run(const MfStep *step, void (*work) (void *), void *arg);

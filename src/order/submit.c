@@ -8,7 +8,7 @@
  *	   moment waits for it there
  *	4. a quote for each item, priced at once where its model is measured
  *	5. items and customer
- *	6. the order's row is completed, and its one or two events are written
+ *	6. its one or two events are written, and its row is completed
  *
  * No job is waited for, and nothing that another order holds.
  */
@@ -145,14 +145,14 @@ read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 	{
 		s->has_due = true;
 		s->due_at = PG_GETARG_TIMESTAMPTZ(4);
-		if (TIMESTAMP_NOT_FINITE(s->due_at))
-			ereport(ERROR,
-					(errcode(MF_ERRCODE_BAD_ARGUMENT),
-					 errmsg("date not allowed"),
-					 errdetail("due_at is infinite."),
-					 errhint("Give a day, or NULL to have it set at approval.")));
+		mf_order_check_due(s->due_at);
 	}
 	s->traceparent = argument_text(fcinfo, 5);
+	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
+	{
+		s->no_traceparent = s->traceparent;
+		s->traceparent = NULL;
+	}
 	s->priority = PG_ARGISNULL(6) ? 0 : PG_GETARG_INT32(6);
 }
 
@@ -197,7 +197,7 @@ run_quietly(MfPlan *plan, Datum *values, const char *nulls)
 static void
 find_correlation(MfSubmission *s)
 {
-	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
+	if (s->no_traceparent != NULL)
 		s->correlation_id = mf_uuid7();
 	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
 }
@@ -437,20 +437,28 @@ complete_order(MfSubmission *s)
 		if (!tally.is_null[i])
 			set(&s->order, amounts[i], tally.value[i]);
 	}
-	(void) run_quietly(&complete_plan, values, nulls);
-
 	initStringInfo(&detail);
 	appendStringInfoChar(&detail, '{');
-	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
-		mf_body_text(&detail, "traceparent_ignored", pnstrdup(s->traceparent, pg_mbcliplen(s->traceparent, strlen(s->traceparent), 200)));
+	if (s->no_traceparent != NULL)
+		mf_body_text(&detail, "traceparent_ignored",
+					 pnstrdup(s->no_traceparent, pg_mbcliplen(s->no_traceparent, strlen(s->no_traceparent), 200)));
 	appendStringInfoChar(&detail, '}');
 	write_event(s, MF_STATUS_SUBMITTED, NULL, 1, &tally.json, detail.data);
-	if (!moves)
-		return;
-	s->dwell.time = priced_at - s->now;
-	s->now = priced_at;
-	set(&s->order, MF_ORDER_STATUS_SINCE, TimestampTzGetDatum(priced_at));
-	write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
+	if (moves)
+	{
+		s->dwell.time = priced_at - s->now;
+		s->now = priced_at;
+		set(&s->order, MF_ORDER_STATUS_SINCE, TimestampTzGetDatum(priced_at));
+		write_event(s, status, MF_STATUS_SUBMITTED, 2, &tally.json, NULL);
+	}
+
+	/* Last: a trigger of somebody's may move the order on from here. */
+	if (run_quietly(&complete_plan, values, nulls) != 1)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("a trigger changed the order before it was complete"),
+				 errdetail("external_ref is \"%s\".", TextDatumGetCString(s->external_ref)),
+				 errhint("Let triggers of your own on mesflow.orders act on UPDATE, not on INSERT.")));
 }
 
 static void

@@ -22,7 +22,8 @@ typedef struct MfSubmission
 	bytea	   *customer_hash;	/* NULL: no customer */
 	bool		has_due;
 	TimestampTz due_at;
-	char	   *traceparent;
+	char	   *traceparent;	/* NULL: none, or none that is valid */
+	char	   *no_traceparent; /* what was given and is none */
 	int			priority;
 
 	MfOrder		order;			/* as its row will be */

@@ -9,6 +9,7 @@ GRANT USAGE ON SCHEMA test TO PUBLIC;
 SELECT test.draft('draft') \g /dev/null
 SELECT mesflow.request_quote(:'cube', 'pla', 'fdm') AS quote \gset
 SELECT mesflow.submit_order('shop', 'ROLE-1', jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm', 'quantity', 1)), '{"name": "Anna Müller"}') AS "order" \gset
+SELECT jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm')) AS items \gset
 
 -- Functions and relations by role, from the catalog.
 SELECT p.proname AS function, string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) AS roles
@@ -102,6 +103,21 @@ INSERT INTO test.statements (what, statement) VALUES
   ('change the flow', $$UPDATE mesflow.order_statuses SET label = label$$),
   ('add a step', $$INSERT INTO mesflow.order_transitions SELECT s.status, t.status FROM mesflow.order_statuses s, mesflow.order_statuses t WHERE s.status = 'delivered' AND t.status = 'cancelled' ON CONFLICT DO NOTHING$$),
   ('copy the timeline', 'SELECT mesflow._copy_timeline()'),
+  ('submit an order', format('SELECT mesflow.submit_order(%L, gen_random_uuid()::text, %L)', 'shop', jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm')))),
+  ('submit orders', $$SELECT count(*) FROM mesflow.submit_orders('[]')$$),
+  ('move an order', format('SELECT mesflow.advance_order(%L, %L)', :'order', 'priced')),
+  ('move an order by UPDATE', format('UPDATE mesflow.orders SET status = status WHERE id = %L', :'order')),
+  ('change an order', format('SELECT mesflow.change_order(%L, %L)', :'order', :'items')),
+  ('requote an order', format('SELECT mesflow.requote_order(%L)', :'order')),
+  ('set a priority', format('SELECT mesflow.set_priority(%L, 0)', :'order')),
+  ('set a date', format('SELECT mesflow.set_due(%L, NULL)', :'order')),
+  ('cancel an item', $$SELECT mesflow.cancel_item('00000000-0000-7000-8000-000000000000', 'by role')$$),
+  ('cancel an order', $$SELECT mesflow.cancel_order('00000000-0000-7000-8000-000000000000', 'by role')$$),
+  ('emit an event', $$SELECT mesflow.emit('crm.note', 'a key', '{}')$$),
+  ('write an event', $$INSERT INTO mesflow.outbox (id) VALUES (0)$$),
+  ('sum up', 'SELECT mesflow._sum_orders()'),
+  ('an event of ours', $$SELECT mesflow._event('order.priced', 'x', 'shop', NULL, NULL, '{}')$$),
+  ('count an event', format('SELECT mesflow._order_of_event(%L, true)', :'order')),
   ('create in the schema', 'CREATE TABLE mesflow.mine ()');
 SELECT s.what,
        string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) FILTER (WHERE a.answer = 'ok' OR a.answer ~ '^MF') AS may,

@@ -33,7 +33,7 @@ SELECT 'relation', c.oid::regclass::text
 UNION ALL
 SELECT 'column', c.oid::regclass::text || '.' || a.attname
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
- WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname !~ '^_' AND col_description(c.oid, a.attnum) IS NULL;
+ WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND c.relname !~ '^_' AND col_description(c.oid, a.attnum) IS NULL;
 
 -- Nobody can lead a function astray by a search path, and PUBLIC may call none. (Procedures commit, so they have none: see housekeeping.sql.)
 SELECT p.oid::regprocedure AS unpinned FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
