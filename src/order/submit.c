@@ -53,7 +53,7 @@ static MfPlan insert_plan = {
 
 static MfPlan complete_plan = {
 	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, status_since = $4, net = $5, tax = $6, total = $7,"
-	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1",
+	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1 AND event_seq OPERATOR(pg_catalog.=) 1",
 	.by_index = true,
 	.writes = true,
 	.arguments = 9,

@@ -18,7 +18,7 @@ SELECT o.total = sum(i.total) AND o.net = sum(i.net) AND o.tax = sum(i.tax) AND 
   FROM mesflow.orders o JOIN mesflow.order_items i ON i.order_id = o.id CROSS JOIN LATERAL mesflow.estimate(i.model, i.material, i.process, i.quantity, i.options) e
  WHERE o.id = test.id('measured') GROUP BY o.id;
 SELECT o.number ~ '^\d{6}$' AND test.damm(o.number) = 0 AS number, o.correlation_id = m.correlation_id AS correlation_of_the_first_model, o.traceparent, o.external_ref, o.partner,
-       o.created_at = o.status_since AS created, o.price_expires_at = (SELECT min(q.expires_at) FROM mesflow.order_items i JOIN mesflow.quotes q ON q.id = i.quote WHERE i.order_id = o.id) AS expires
+       o.created_at <= o.status_since AS created, o.price_expires_at = (SELECT min(q.expires_at) FROM mesflow.order_items i JOIN mesflow.quotes q ON q.id = i.quote WHERE i.order_id = o.id) AS expires
   FROM mesflow.orders o, mesflow._models m WHERE o.id = test.id('measured') AND m.id = :'ring';
 
 -- One not measured: submitted, until its job is done and it has been summed up. Of its second item nobody waits for anything.
