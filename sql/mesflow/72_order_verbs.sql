@@ -121,31 +121,7 @@ COMMENT ON FUNCTION _check_reason(text) IS 'MF400 for a reason that is missing o
 -- Quotes of orders -----------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION _take_quote(quote uuid, partner text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  q mesflow._quotes;
-  number text;
-BEGIN
-  SELECT * INTO q FROM mesflow._quotes l WHERE l.id = $1 AND l.partner = $2 FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    PERFORM mesflow._raise('MF404', 'no such quote', format('Partner "%s" has no quote %s.', $2, $1), 'Ask for one with request_quote.');
-  END IF;
-  -- A statement of its own: whoever held the row before has committed, and is seen.
-  SELECT o.number INTO number FROM mesflow._order_items i JOIN mesflow.orders o ON o.id = i.order_id WHERE i.quote = $1;
-  IF FOUND THEN
-    PERFORM mesflow._raise('MF409', 'a quote is bought once', format('Quote %s is part of order %s.', $1, number), 'Ask for another quote with request_quote.');
-  ELSIF q.state IN ('priced', 'review') AND q.expires_at < clock_timestamp() THEN
-    PERFORM mesflow._raise('MF423', 'the quote has expired', format('Quote %s was good until %s.', $1, q.expires_at), 'Ask for a new one with request_quote.');
-  ELSIF q.state NOT IN ('pending', 'priced', 'review') THEN
-    PERFORM mesflow._raise('MF423', 'the quote is not for sale', format('Quote %s is %s%s.', $1, q.state, coalesce(': ' || q.error, '')), 'Ask for a new one with request_quote.');
-  END IF;
-  IF q.preflight THEN                   -- asked for now
-    UPDATE mesflow._quotes SET preflight = false WHERE id = $1;
-  END IF;
-END
-$$;
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_take_quote';
 COMMENT ON FUNCTION _take_quote(uuid, text) IS 'Holds a quote that is to be ordered. MF404 (also another partner''s), MF409 where it is ordered already, MF423 where it cannot be.';
 
 CREATE FUNCTION _release_quotes(order_id uuid) RETURNS void

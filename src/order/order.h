@@ -131,6 +131,13 @@ extern void mf_order_write(MfEvent *event, const MfOrder *order,
 						   const char *status, const char *previous,
 						   const StringInfoData *items, const char *detail);
 
+/*
+ * Holds a quote of this partner that is to be ordered.  MF404 where there is
+ * none, MF409 where it is ordered already, MF423 where it cannot be.  The
+ * caller is connected to SPI.
+ */
+extern void mf_order_take_quote(Datum quote, Datum partner);
+
 /* Notes until when systems must confirm an order that has this status now. */
 extern void mf_order_expect(const pg_uuid_t *order_id,
 							const char *status);

@@ -60,15 +60,6 @@ static MfPlan complete_plan = {
 	.types = {UUIDOID, TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
 };
 
-/* Held until the order is there: see mark.c. */
-static MfPlan take_plan = {
-	.sql = "SELECT mesflow._take_quote($1, $2)",
-	.by_index = true,
-	.writes = true,
-	.arguments = 2,
-	.types = {UUIDOID, TEXTOID}
-};
-
 static MfPlan items_plan = {
 	.sql = "INSERT INTO mesflow._order_items (id, order_id, position, quote)"
 	" SELECT u.id, $1, u.n, u.quote FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
@@ -280,9 +271,7 @@ quote_item(MfSubmission *s, int number)
 
 		if (item->by_quote)
 		{
-			Datum		values[2] = {UUIDPGetDatum(&item->quote), s->partner};
-
-			(void) mf_plan_run(&take_plan, values, NULL);
+			mf_order_take_quote(UUIDPGetDatum(&item->quote), s->partner);
 			s->quotes[number] = item->quote;
 		}
 		else
