@@ -109,42 +109,12 @@ COMMENT ON FUNCTION _more_jobs() IS 'Did this session''s last claim stop because
 -- Queueing -----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION _memory_mb(size_bytes bigint, boosted boolean) RETURNS integer
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  most constant bigint := pg_size_bytes(current_setting('mesflow.pricing_memory')) / 1048576;
-BEGIN
-  RETURN CASE WHEN boosted THEN most ELSE least(most, 64 + 4 * (size_bytes / 1048576 + 1)) END;
-END
-$$;
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'mesflow_memory_mb';
 COMMENT ON FUNCTION _memory_mb(bigint, boolean) IS
   'Memory that a job may use, MB, the file itself not counted: the lower of mesflow.pricing_memory and 64 MB + 4 x the size; on a second try the former.';
 
 CREATE FUNCTION _queue_job(job bigint, kind text, model uuid, quote uuid) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-  c mesflow.partners;
-  held bigint;
-BEGIN
-  SELECT p.* INTO c FROM mesflow._models m JOIN mesflow.partners p ON p.code = m.partner WHERE m.id = $3;
-  IF c.max_queued IS NOT NULL THEN
-    SELECT count(*) INTO held FROM (SELECT FROM mesflow._jobs_waiting w WHERE w.partner = c.code
-                                    UNION ALL SELECT FROM mesflow._jobs_aside a WHERE a.partner = c.code LIMIT c.max_queued) w;
-    IF held >= c.max_queued THEN
-      PERFORM mesflow._raise('MF429', 'too many jobs are waiting', format('Partner "%s" may have %s waiting (partners.max_queued), and has them.', c.code, c.max_queued),
-                             'Wait until some are done, or ask for a higher cap.');
-    END IF;
-  END IF;
-  INSERT INTO mesflow._jobs_waiting (id, kind, partner, model, quote, sha256, unit, size_bytes, memory_mb, cost_ms)
-  SELECT $1, $2, m.partner, m.id, $4, m.sha256, m.unit, m.size_bytes, mesflow._memory_mb(m.size_bytes, false),
-         2 + m.size_bytes / 1048576.0 * coalesce((SELECT avg(n.ms_per_mb) FROM mesflow._nodes n), 5)
-    FROM mesflow._models m WHERE m.id = $3;
-END
-$$;
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_queue_job';
 COMMENT ON FUNCTION _queue_job(bigint, text, uuid, uuid) IS
   'Queues a job of this number and kind for a model (measure) or one of its quotes (price), whose row names the job. MF429 where its partner has as many waiting as it may.';
 
