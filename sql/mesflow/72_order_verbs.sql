@@ -336,7 +336,13 @@ DECLARE
   replaced integer := 0;
 BEGIN
   PERFORM mesflow._check_actor($2);
-  o := mesflow._order_for_update($1, true);
+  o := mesflow._order_for_update($1, false);
+  -- As long as it is still to be approved, in a status of a company's own as well.
+  IF NOT EXISTS (SELECT FROM mesflow.order_statuses s
+                  WHERE s.status = o.status AND NOT s.hold
+                    AND (s.changeable OR EXISTS (SELECT FROM mesflow.order_transitions t WHERE t.from_status = o.status AND t.to_status = 'approved'))) THEN
+    PERFORM mesflow._order_for_update($1, true);
+  END IF;
   FOR i IN SELECT l.id, l.position - 1 AS item, q.id AS old, NULL::uuid AS quote, q.model, q.material, q.process, q.quantity, q.options
              FROM mesflow._order_items l JOIN mesflow._quotes q ON q.id = l.quote
             WHERE l.order_id = $1 AND l.cancelled_at IS NULL
@@ -348,7 +354,7 @@ BEGIN
     replaced := replaced + 1;
   END LOOP;
   IF replaced > 0 THEN
-    PERFORM mesflow._sum_order($1, coalesce($2, session_user), NULL, jsonb_build_object('requoted', replaced), true, false);
+    PERFORM mesflow._sum_order($1, coalesce($2, session_user), NULL, jsonb_build_object('requoted', replaced), true, true);
   END IF;
 END
 $$;
@@ -435,7 +441,7 @@ BEGIN
     PERFORM FROM mesflow.orders o WHERE o.id = n.order_id FOR NO KEY UPDATE;
     -- Those seen before the order is summed up, in a statement of its own; what comes later stays for the next round.
     noted := ARRAY(SELECT s.id FROM mesflow._orders_to_sum s WHERE s.order_id = n.order_id FOR UPDATE SKIP LOCKED);
-    PERFORM mesflow._sum_order(n.order_id, NULL, NULL, NULL, false, false);
+    PERFORM mesflow._sum_order(n.order_id, NULL, NULL, NULL, false, true);
     DELETE FROM mesflow._orders_to_sum WHERE id = ANY (noted);
     PERFORM mesflow._announce();
   EXCEPTION WHEN OTHERS THEN

@@ -23,6 +23,12 @@ SELECT test.submit('paid', :'one'), test.submit('not paid', :'one');
 SELECT test.advance('paid', 'awaiting_payment', 'approved'), test.advance('not paid', 'awaiting_payment');
 SELECT name, status, due FROM test.told WHERE name ~ 'paid';
 SELECT test.answer(format('SELECT mesflow.change_order(%L, %L)', test.id('not paid'), jsonb_build_array(test.item(:'ring', 2)))) AS items_settled;
+-- Paid too late: the prices of today, in the same status.
+UPDATE mesflow._quotes SET expires_at = clock_timestamp() - interval '1 s' WHERE id IN (SELECT quote FROM mesflow.order_items WHERE order_id = test.id('not paid'));
+SELECT mesflow._sum_order(test.id('not paid'), NULL, NULL, NULL, false, true);
+SELECT test.answer(format($$SELECT mesflow.advance_order(%L, 'approved')$$, test.id('not paid'))) AS prices_expired;
+SELECT mesflow.requote_order(test.id('not paid'));
+SELECT name, status, total FROM test.told WHERE name = 'not paid';
 SELECT mesflow.cancel_order(test.id('not paid'), 'never paid');
 -- In the sessions of others, at once, too. A change that is undone has not happened.
 BEGIN;
