@@ -111,6 +111,7 @@ ALTER TABLE partners ENABLE ALWAYS TRIGGER restore_shop;
 ALTER TABLE systems ENABLE ALWAYS TRIGGER a_restore;
 ALTER TABLE order_statuses ENABLE ALWAYS TRIGGER a_restore;
 ALTER TABLE order_transitions ENABLE ALWAYS TRIGGER a_restore;
+ALTER TABLE _cursors ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE order_statuses ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE order_transitions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE expectations ENABLE ALWAYS TRIGGER flow_changed;

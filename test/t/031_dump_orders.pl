@@ -256,6 +256,10 @@ sub lives_on
 	is_deeply([ @never[ 0 .. $#events ] ], \@events, "$how: who had read nothing gets all, in order");
 	ok($seen{$step} && $seen{$own}, "$how: and what was written before and after it was armed");
 	$copy->sql('CALL mesflow.copy_timelines()');
+	my $readers = 'SELECT c::text FROM mesflow._cursors c ORDER BY name';
+	my $place = $copy->sql($readers);
+	$copy->sql("SELECT mesflow.arm('once more')");
+	is($copy->sql($readers), $place, "$how: armed again, readers stay where they are");
 	same(join("\n", grep { !/^BOXED/ } split /\n/, $copy->sql($timelines)), join("\n", grep { !/^BOXED/ } split /\n/, $before->{timelines}), "$how: timelines are as they were when all is copied")
 	  unless $prices;
 	is($copy->sql('SELECT count(*) - count(DISTINCT event) FROM mesflow.outbox'), 0, "$how: no event is there twice");
