@@ -107,6 +107,10 @@ INSERT INTO _identity (system_identifier, database, reason)
   SELECT mesflow._system_identifier(), d.oid, 'installed'
     FROM pg_catalog.pg_database d WHERE d.datname = current_database();
 
+-- While a dump is restored nothing may begin to work on what is there by then. What pg_dump writes sets this first of all.
+INSERT INTO _identity (system_identifier, database, reason)
+  SELECT 0, 0, 'restored' WHERE current_setting('row_security') = 'off';
+
 CREATE FUNCTION _is_copy() RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC

@@ -69,18 +69,21 @@ CREATE FUNCTION _note_default() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  old_key constant text := CASE WHEN TG_OP <> 'INSERT' THEN mesflow._default_key(TG_TABLE_NAME, to_jsonb(OLD)) END;
+  new_key constant text := CASE WHEN TG_OP <> 'DELETE' THEN mesflow._default_key(TG_TABLE_NAME, to_jsonb(NEW)) END;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    DELETE FROM mesflow._defaults_removed WHERE tab = TG_TABLE_NAME AND key = mesflow._default_key(TG_TABLE_NAME, to_jsonb(NEW));
-  ELSE
-    INSERT INTO mesflow._defaults_removed
-      SELECT d.tab, d.key FROM mesflow._defaults d WHERE d.tab = TG_TABLE_NAME AND d.key = mesflow._default_key(TG_TABLE_NAME, to_jsonb(OLD))
-      ON CONFLICT DO NOTHING;
+  IF old_key = new_key THEN
+    RETURN NULL;
   END IF;
+  DELETE FROM mesflow._defaults_removed WHERE tab = TG_TABLE_NAME AND key = new_key;
+  INSERT INTO mesflow._defaults_removed
+    SELECT d.tab, d.key FROM mesflow._defaults d WHERE d.tab = TG_TABLE_NAME AND d.key = old_key
+    ON CONFLICT DO NOTHING;
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION _note_default() IS 'Notes which rows of the installation are gone.';
+COMMENT ON FUNCTION _note_default() IS 'Notes which rows of the installation are gone, or have another key.';
 
 CREATE FUNCTION _remove_defaults() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -112,11 +115,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _remove_default() IS 'A restored note of a removed row removes the row.';
+
+CREATE FUNCTION _noted_default() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- A status that was removed took its steps along, and so were they noted.
+  RETURN CASE WHEN NOT EXISTS (SELECT FROM mesflow._defaults_removed r WHERE (r.tab, r.key) = (NEW.tab, NEW.key)) THEN NEW END;
+END
+$$;
+COMMENT ON FUNCTION _noted_default() IS 'A restored note that is there already stays as it is.';
+CREATE TRIGGER noted BEFORE INSERT ON _defaults_removed FOR EACH ROW EXECUTE FUNCTION _noted_default();
 CREATE TRIGGER remove AFTER INSERT ON _defaults_removed FOR EACH STATEMENT EXECUTE FUNCTION _remove_default();
 
 CREATE TRIGGER a_restore BEFORE INSERT ON systems FOR EACH ROW EXECUTE FUNCTION _restore_default();
 CREATE TRIGGER a_restore BEFORE INSERT ON order_statuses FOR EACH ROW EXECUTE FUNCTION _restore_default();
 CREATE TRIGGER a_restore BEFORE INSERT ON order_transitions FOR EACH ROW EXECUTE FUNCTION _restore_default();
-CREATE TRIGGER note AFTER INSERT OR DELETE ON systems FOR EACH ROW EXECUTE FUNCTION _note_default();
-CREATE TRIGGER note AFTER INSERT OR DELETE ON order_statuses FOR EACH ROW EXECUTE FUNCTION _note_default();
-CREATE TRIGGER note AFTER INSERT OR DELETE ON order_transitions FOR EACH ROW EXECUTE FUNCTION _note_default();
+CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON systems FOR EACH ROW EXECUTE FUNCTION _note_default();
+CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON order_statuses FOR EACH ROW EXECUTE FUNCTION _note_default();
+CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON order_transitions FOR EACH ROW EXECUTE FUNCTION _note_default();

@@ -25,11 +25,13 @@ BEGIN
     WHEN strpos(mesflow._bare_words($1), mesflow._bare_words(nullif(btrim(c.name), ''))) > 0
       OR EXISTS (SELECT FROM unnest(string_to_array(mesflow._bare_words(c.name), ' ')) w
                   WHERE length(w) >= fewest_letters AND strpos(mesflow._bare_words($1), ' ' || w || ' ') > 0) THEN 'name'
+    WHEN strpos(mesflow._bare_words($1), mesflow._bare_words(nullif(btrim(c.company), ''))) > 0 THEN 'company'
+    WHEN strpos(mesflow._bare_words($1), mesflow._bare_words(nullif(btrim(c.tax_id), ''))) > 0 THEN 'tax number'
   END;
 END
 $$;
 COMMENT ON FUNCTION _names_customer(text, customers) IS
-  'What of this customer a text tells: e-mail address, phone number (its last seven digits) or name (whole, or a word of it of three letters or more); NULL for nothing.';
+  'What of this customer a text tells: e-mail address, phone number (its last seven digits), name (whole, or a word of it of three letters or more), company or tax number; NULL for nothing.';
 
 -- A refused statement is not written to the server's log, for the arguments may be what must not be kept.
 CREATE FUNCTION erase_customer(order_id uuid, reason text, actor text DEFAULT NULL) RETURNS void
@@ -77,4 +79,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION erase_customer(uuid, text, text) IS
-  'Forgets who an order was for, for ever: all personal data is gone, when, by whom and why stay. Possible from shipped on and in statuses that end an order. Again is harmless, and changes nothing. The old row leaves the disk with the next VACUUM, and backups as they age. Errors: MF400 (no reason, or a long one; one that tells the person''s name, e-mail or phone), MF404 (order), MF423 (the order still needs an address).';
+  'Forgets who an order was for, for ever: all personal data is gone, when, by whom and why stay. Possible from shipped on and in statuses that end an order. Again is harmless, and changes nothing. The old row leaves the disk with the next VACUUM, and backups as they age. Errors: MF400 (no reason, or a long one; one that tells the person''s name, e-mail, phone, company or tax number), MF404 (order), MF423 (the order still needs an address).';

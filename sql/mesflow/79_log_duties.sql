@@ -7,8 +7,9 @@ AS $$
 BEGIN
   -- From the beginning; of a restored log, from its beginning.
   INSERT INTO mesflow._cursors (name, kind, event_types, seen, floor_id, floor_xid, origin)
-    VALUES ('mesflow timeline', 'internal', '{*}', '3:3:', 0, '3',
-            coalesce((SELECT o.origin FROM mesflow.outbox o WHERE o.origin <> mesflow._origin() LIMIT 1), mesflow._origin()))
+    SELECT 'mesflow timeline', 'internal', '{*}', '3:3:', 0, '3',
+           coalesce((SELECT o.origin FROM mesflow.outbox o WHERE o.origin <> mesflow._origin() LIMIT 1), mesflow._origin())
+     WHERE NOT EXISTS (SELECT FROM mesflow._cursors c WHERE c.name = 'mesflow timeline')
     ON CONFLICT DO NOTHING;
 END
 $$;
