@@ -6,9 +6,13 @@
 
 #include "access/xlog.h"
 #include "check.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "mesflow.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(mesflow_actor);
 
 void
 mf_check_primary(void)
@@ -38,4 +42,13 @@ mf_actor(const char *named)
 	if (named != NULL && named[strspn(named, " \t\n")] != '\0')
 		return pstrdup(named);
 	return GetUserNameFromId(GetOuterUserId(), false);
+}
+
+/* _actor(named text) */
+PGDLLEXPORT Datum
+mesflow_actor(PG_FUNCTION_ARGS)
+{
+	char	   *named = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(mf_actor(named)));
 }

@@ -80,6 +80,17 @@ mf_as_owner(void (*work) (void *), void *arg)
 	SetUserIdAndSecContext(caller, context);
 }
 
+static AttrNumber
+column_number(Relation relation, const char *column)
+{
+	int			number = SPI_fnumber(RelationGetDescr(relation), column);
+
+	if (number <= 0)
+		elog(ERROR, "table \"%s\" has no column \"%s\"",
+			 RelationGetRelationName(relation), column);
+	return (AttrNumber) number;
+}
+
 bool
 mf_key_find(const MfKey *key, const Datum *values, const char *column,
 			Datum *value, bool *is_null)
@@ -94,7 +105,7 @@ mf_key_find(const MfKey *key, const Datum *values, const char *column,
 	{
 		bool		is_text = key->types[i] == TEXTOID;
 
-		ScanKeyEntryInitialize(&keys[i], 0, SPI_fnumber(desc, key->columns[i]),
+		ScanKeyEntryInitialize(&keys[i], 0, column_number(relation, key->columns[i]),
 							   BTEqualStrategyNumber, InvalidOid,
 							   is_text ? DEFAULT_COLLATION_OID : InvalidOid,
 							   is_text ? F_TEXTEQ : F_UUID_EQ, values[i]);
@@ -104,7 +115,7 @@ mf_key_find(const MfKey *key, const Datum *values, const char *column,
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		int			number = SPI_fnumber(desc, column);
+		AttrNumber	number = column_number(relation, column);
 		Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
 
 		*value = heap_getattr(tuple, number, desc, is_null);

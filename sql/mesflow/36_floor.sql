@@ -20,7 +20,7 @@ COMMENT ON COLUMN limits.partner_key IS 'partner, or empty: made from it, for th
 CREATE TABLE expectations (
   system text NOT NULL REFERENCES systems (code) ON UPDATE CASCADE ON DELETE CASCADE,
   on_status text NOT NULL,
-  within interval NOT NULL CHECK (within > '0'),
+  within interval NOT NULL CHECK (within > '0' AND within <= '10 years'),
   PRIMARY KEY (system, on_status)
 );
 COMMENT ON TABLE expectations IS 'Which system must confirm an order that reaches a status, and how soon.';

@@ -80,6 +80,10 @@ END
 $$;
 COMMENT ON FUNCTION _order_for_update(uuid, boolean) IS 'The order of this id, locked; MF404 otherwise, MF423 where its items shall change and cannot.';
 
+CREATE FUNCTION _actor(named text) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'mesflow_actor';
+COMMENT ON FUNCTION _actor(text) IS 'Who acts: the one that the caller names, else the role that the session works as.';
+
 CREATE FUNCTION _check_note(name text, note text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -231,7 +235,7 @@ AS $$
 DECLARE
   quote uuid;
 BEGIN
-  FOR quote IN UPDATE mesflow._order_items SET cancelled_at = clock_timestamp(), cancelled_by = coalesce($3, session_user), cancel_reason = $2
+  FOR quote IN UPDATE mesflow._order_items SET cancelled_at = clock_timestamp(), cancelled_by = mesflow._actor($3), cancel_reason = $2
                 WHERE id = ANY ($1) RETURNING _order_items.quote LOOP
     PERFORM mesflow._release_quote(quote);
   END LOOP;
@@ -276,7 +280,7 @@ BEGIN
   INSERT INTO mesflow._order_items (id, order_id, position, quote)
     SELECT mesflow._uuid7(), $1, (SELECT max(i.position) FROM mesflow._order_items i WHERE i.order_id = $1) + u.n, u.quote
       FROM unnest(added) WITH ORDINALITY AS u (quote, n);
-  PERFORM mesflow._sum_order($1, coalesce($3, session_user), $4, jsonb_build_object('kept', cardinality(kept), 'added', cardinality(added), 'removed', cardinality(gone)), true, false);
+  PERFORM mesflow._sum_order($1, mesflow._actor($3), $4, jsonb_build_object('kept', cardinality(kept), 'added', cardinality(added), 'removed', cardinality(gone)), true, false);
 END
 $$;
 COMMENT ON FUNCTION change_order(uuid, jsonb, text, text) IS
@@ -307,7 +311,7 @@ BEGIN
     PERFORM mesflow._raise('MF423', 'it is the last item of its order', format('Order %s would have none left.', o.number), 'Cancel the order: mesflow.cancel_order().');
   END IF;
   PERFORM mesflow._cancel_items(ARRAY[$1], $2, $3);
-  PERFORM mesflow._sum_order(o.id, coalesce($3, session_user), $2, jsonb_build_object('cancelled_position', i.position), true, true);
+  PERFORM mesflow._sum_order(o.id, mesflow._actor($3), $2, jsonb_build_object('cancelled_position', i.position), true, true);
 END
 $$;
 COMMENT ON FUNCTION cancel_item(uuid, text, text) IS
@@ -354,7 +358,7 @@ BEGIN
     replaced := replaced + 1;
   END LOOP;
   IF replaced > 0 THEN
-    PERFORM mesflow._sum_order($1, coalesce($2, session_user), NULL, jsonb_build_object('requoted', replaced), true, true);
+    PERFORM mesflow._sum_order($1, mesflow._actor($2), NULL, jsonb_build_object('requoted', replaced), true, true);
   END IF;
 END
 $$;
@@ -445,7 +449,8 @@ BEGIN
     DELETE FROM mesflow._orders_to_sum WHERE id = ANY (noted);
     PERFORM mesflow._announce();
   EXCEPTION WHEN OTHERS THEN
-    UPDATE mesflow._orders_to_sum SET tries = n.tries + 1, due = clock_timestamp() + least(n.tries + 1, 50) * interval '100 ms' WHERE id = n.id;
+    UPDATE mesflow._orders_to_sum SET tries = n.tries + 1, due = clock_timestamp() + least(n.tries + 1, 50) * interval '100 ms'
+     WHERE id IN (SELECT s.id FROM mesflow._orders_to_sum s WHERE s.order_id = n.order_id FOR UPDATE SKIP LOCKED);
     IF SQLSTATE <> '55P03' THEN
       RAISE WARNING USING ERRCODE = SQLSTATE, MESSAGE = format('order %s could not be summed up: %s', n.order_id, SQLERRM);
     END IF;

@@ -76,6 +76,7 @@ BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
+  PERFORM mesflow._check_actor($5);
   PERFORM mesflow._order($1);
   IF NOT EXISTS (SELECT FROM mesflow.systems s WHERE s.code = $2) THEN
     PERFORM mesflow._raise('MF404', 'no such system', format('There is no system "%s".', left($2, 100)),
@@ -88,7 +89,7 @@ BEGIN
                            format('Give 1 to %s characters, or NULL to keep what is known.', longest_status));
   END IF;
   INSERT INTO mesflow._receipts AS r (order_id, system, received_at, via, external_id, status, status_since, actor)
-    VALUES ($1, $2, now, 'confirmation', $3, $4, CASE WHEN $4 IS NOT NULL THEN now END, coalesce($5, session_user))
+    VALUES ($1, $2, now, 'confirmation', $3, $4, CASE WHEN $4 IS NOT NULL THEN now END, mesflow._actor($5))
   ON CONFLICT (order_id, system) DO UPDATE
     SET received_at = coalesce(r.received_at, excluded.received_at), via = coalesce(r.via, excluded.via),
         external_id = coalesce(excluded.external_id, r.external_id), status = coalesce(excluded.status, r.status),
@@ -127,6 +128,8 @@ BEGIN
   ELSIF $2 IS NULL OR $3 IS NULL THEN
     PERFORM mesflow._raise('MF400', 'nothing to compare', format('%s is NULL.', CASE WHEN $2 IS NULL THEN 'refs' ELSE 'since' END),
                            'Give all references that the partner has of orders since a moment; {} where it has none.');
+  ELSIF array_ndims($2) > 1 THEN
+    PERFORM mesflow._raise('MF400', 'references not allowed', format('refs has %s dimensions.', array_ndims($2)), 'Give a plain array of references.');
   ELSIF array_position($2, NULL) IS NOT NULL THEN
     PERFORM mesflow._raise('MF400', 'reference missing', format('refs[%s] is NULL.', array_position($2, NULL)), 'An order is known by the reference that it was submitted with.');
   ELSIF $3 > upto THEN

@@ -49,7 +49,7 @@ BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
-  PERFORM mesflow._check_reason($2), mesflow._check_note('actor', $3);
+  PERFORM mesflow._check_reason($2), mesflow._check_actor($3);
   SELECT * INTO o FROM mesflow.orders k WHERE k.id = $1 FOR SHARE;
   IF NOT FOUND THEN
     PERFORM mesflow._order($1);
@@ -74,7 +74,7 @@ BEGIN
   END IF;
   UPDATE mesflow.customers AS e
      SET name = NULL, email = NULL, phone = NULL, company = NULL, tax_id = NULL, locale = NULL, address = NULL, note = NULL, asked_hash = NULL,
-         erased_at = clock_timestamp(), erased_by = coalesce($3, session_user), erase_reason = $2
+         erased_at = clock_timestamp(), erased_by = mesflow._actor($3), erase_reason = $2
    WHERE e.order_id = $1;
 END
 $$;

@@ -273,6 +273,20 @@ read_item(const JsonbValue *element, int number, MfAskedItem *item)
 		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 }
 
+static void
+check_bought_once(const MfAskedItem *items, int count)
+{
+	for (int i = 0; i < count; i++)
+		for (int j = 0; items[i].by_quote && j < i; j++)
+			if (items[j].by_quote &&
+				memcmp(&items[i].quote, &items[j].quote, UUID_LEN) == 0)
+				ereport(ERROR,
+						(errcode(MF_ERRCODE_CONFLICT),
+						 errmsg("a quote is bought once"),
+						 errdetail("items[%d].quote is that of items[%d].", i, j),
+						 errhint("Ask for another quote with request_quote.")));
+}
+
 MfAskedItem *
 mf_asked_items(Jsonb *json, int *count)
 {
@@ -292,6 +306,7 @@ mf_asked_items(Jsonb *json, int *count)
 	items = palloc(*count * sizeof(MfAskedItem));
 	for (int i = 0; i < *count; i++)
 		read_item(getIthJsonbValueFromContainer(&json->root, i), i, &items[i]);
+	check_bought_once(items, *count);
 	return items;
 }
 
@@ -384,7 +399,7 @@ mf_asked_customer(Jsonb *json, MfAskedCustomer *customer)
 	const char *keys[MF_CUSTOMER_COLUMNS];
 
 	memset(customer->is_null, true, sizeof(customer->is_null));
-	if (json == NULL)
+	if (json == NULL || (JB_ROOT_IS_OBJECT(json) && JB_ROOT_COUNT(json) == 0))
 		return false;
 	if (!JB_ROOT_IS_OBJECT(json))
 		refuse("customer", "customer must be a JSON object",

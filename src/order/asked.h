@@ -48,7 +48,7 @@ typedef struct MfAskedCustomer
  */
 extern MfAskedItem *mf_asked_items(Jsonb *json, int *count);
 
-/* The customer of an order; false where there is none. */
+/* The customer of an order; false where there is none, or nothing about one. */
 extern bool mf_asked_customer(Jsonb *json, MfAskedCustomer *customer);
 
 /*

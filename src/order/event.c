@@ -271,6 +271,28 @@ tell(const MfOrderChange *change, const MfOrder *before, const MfOrder *after,
 	pfree(tally.json.data);
 }
 
+/*
+ * A row that a verb of ours has completed or counted up: its events are
+ * written, so nobody's trigger may have made it another one.
+ */
+static void
+check_untouched(const MfStep *step, const MfOrder *before, const MfOrder *after)
+{
+	MfOrder		expected = step->becomes != NULL ? *step->becomes : *before;
+
+	if (step->becomes == NULL)
+		expected.value[MF_ORDER_EVENT_SEQ] =
+			Int64GetDatum(DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]) + 1);
+	for (int column = 0; column < MF_ORDER_COLUMNS; column++)
+		if (mf_order_differs(&expected, after, column))
+			ereport(ERROR,
+					(errcode(MF_ERRCODE_NOT_ALLOWED),
+					 errmsg("a trigger changed an order in the middle of a verb of mesflow"),
+					 errdetail("Column \"%s\" of order %s is not what its events tell.",
+							   mf_order_column_names[column], mf_order_text(after, MF_ORDER_NUMBER)),
+					 errhint("Let triggers of your own act on steps that people make, not while an order is submitted or an event is emitted.")));
+}
+
 /* AFTER UPDATE, row trigger of orders. */
 PGDLLEXPORT Datum
 mesflow_order_event(PG_FUNCTION_ARGS)
@@ -283,10 +305,13 @@ mesflow_order_event(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called as a trigger");
-	if (step->quiet)
-		return PointerGetDatum(NULL);
 	mf_order_open(&before, trigger->tg_relation, trigger->tg_trigtuple);
 	mf_order_open(&after, trigger->tg_relation, trigger->tg_newtuple);
+	if (step->quiet)
+	{
+		check_untouched(step, &before, &after);
+		return PointerGetDatum(NULL);
+	}
 	change = mf_order_change(&before, &after, step);
 	check_counted(&change, &before, &after);
 	tell(&change, &before, &after, step);

@@ -75,7 +75,10 @@ extern void mf_order_check_due(TimestampTz due_at);
  */
 typedef struct MfStep
 {
-	bool		quiet;			/* the row is complete: no check, no event */
+	bool		quiet;			/* the verb has seen to checks and events
+								 * itself */
+	const MfOrder *becomes;		/* then, what the row must be; NULL: as it
+								 * was, but for event_seq, which is one more */
 	bool		sums;			/* amounts may change, and mesflow's own steps */
 	bool		touched;		/* an event even where no column changes */
 	const char *actor;
@@ -181,7 +184,8 @@ extern const char *mf_tally_status(const MfTally *tally);
 typedef struct MfSum
 {
 	const pg_uuid_t *order_id;
-	bool		any_status;		/* also where its items cannot change any more */
+	bool		any_status;		/* also where its items cannot change any
+								 * more, but not where it has ended */
 	const MfStep *step;
 } MfSum;
 

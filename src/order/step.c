@@ -214,6 +214,9 @@ mesflow_advance_order(PG_FUNCTION_ARGS)
 	step.system = argument_text(fcinfo, 4);
 	step.expect = argument_text(fcinfo, 5);
 	check_texts(step.actor, step.note);
+	mf_check_length("to_status", to, 100);
+	mf_check_length("system", step.system, 100);
+	mf_check_length("expect", step.expect, 100);
 	step.actor = mf_actor(step.actor);
 	if (to == NULL || mf_flow_status(to) == NULL ||
 		(step.expect != NULL && mf_flow_status(step.expect) == NULL))

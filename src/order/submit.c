@@ -37,6 +37,9 @@
 
 #define MAX_REF		200
 
+/* Submissions of the same that may come and be undone meanwhile. */
+#define MAX_TRIES	3
+
 PG_FUNCTION_INFO_V1(mesflow_submit_order);
 
 /* In the order of MfOrderColumn. */
@@ -129,8 +132,10 @@ read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 	if (!PG_ARGISNULL(3))
 	{
 		s->customer_json = PG_GETARG_JSONB_P(3);
-		(void) mf_asked_customer(s->customer_json, &s->customer);
-		s->customer_hash = mf_asked_customer_hash(&s->customer);
+		if (mf_asked_customer(s->customer_json, &s->customer))
+			s->customer_hash = mf_asked_customer_hash(&s->customer);
+		else
+			s->customer_json = NULL;
 	}
 	if (!PG_ARGISNULL(4))
 	{
@@ -170,11 +175,11 @@ run_plan(void *arg)
 	run->rows = mf_plan_run(run->plan, run->values, run->nulls);
 }
 
-/* The guard lets a row pass as it is. */
+/* The guard lets a row pass as it is, which is to be s->order at the end. */
 static uint64
-run_quietly(MfPlan *plan, Datum *values, const char *nulls)
+run_quietly(const MfSubmission *s, MfPlan *plan, Datum *values, const char *nulls)
 {
-	const MfStep quiet = {.quiet = true};
+	const MfStep quiet = {.quiet = true,.becomes = &s->order};
 	Run			run = {plan, values, nulls, 0};
 
 	mf_step_run(&quiet, run_plan, &run);
@@ -219,6 +224,9 @@ insert_order(MfSubmission *s)
 	if (s->traceparent != NULL)
 		set(order, MF_ORDER_TRACEPARENT, CStringGetTextDatum(s->traceparent));
 	set(order, MF_ORDER_STATUS_BY, CStringGetTextDatum(mf_actor(NULL)));
+	set(order, MF_ORDER_ASKED_HASH, PointerGetDatum(s->items_hash));
+	if (s->has_due)
+		set(order, MF_ORDER_ASKED_DUE, TimestampTzGetDatum(s->due_at));
 	find_correlation(s);
 
 	values[0] = order->value[MF_ORDER_ID];
@@ -235,7 +243,7 @@ insert_order(MfSubmission *s)
 	values[9] = order->value[MF_ORDER_STATUS_BY];
 	values[10] = PointerGetDatum(s->items_hash);
 	values[11] = order->value[MF_ORDER_CORRELATION_ID];
-	return run_quietly(&insert_plan, values, nulls) > 0;
+	return run_quietly(s, &insert_plan, values, nulls) > 0;
 }
 
 /* An error of ours about an item says which one. */
@@ -310,17 +318,7 @@ quote_items(MfSubmission *s)
 {
 	s->quotes = palloc(s->count * sizeof(pg_uuid_t));
 	for (int i = 0; i < s->count; i++)
-	{
-		for (int j = 0; s->items[i].by_quote && j < i; j++)
-			if (s->items[j].by_quote &&
-				memcmp(&s->items[i].quote, &s->items[j].quote, UUID_LEN) == 0)
-				ereport(ERROR,
-						(errcode(MF_ERRCODE_CONFLICT),
-						 errmsg("a quote is bought once"),
-						 errdetail("items[%d].quote is that of items[%d].", i, j),
-						 errhint("Ask for another quote with request_quote.")));
 		quote_item(s, i);
-	}
 }
 
 static Datum
@@ -415,9 +413,11 @@ complete_order(MfSubmission *s)
 	moves = strcmp(status, MF_STATUS_SUBMITTED) != 0;
 	priced_at = moves ? Max(GetCurrentTimestamp(), s->now) : s->now;
 
+	set(&s->order, MF_ORDER_STATUS, CStringGetTextDatum(status));
+	set(&s->order, MF_ORDER_EVENT_SEQ, Int64GetDatum(moves ? 2 : 1));
 	values[0] = UUIDPGetDatum(&s->id);
-	values[1] = CStringGetTextDatum(status);
-	values[2] = Int64GetDatum(moves ? 2 : 1);
+	values[1] = s->order.value[MF_ORDER_STATUS];
+	values[2] = s->order.value[MF_ORDER_EVENT_SEQ];
 	values[3] = TimestampTzGetDatum(priced_at);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
 	{
@@ -442,7 +442,7 @@ complete_order(MfSubmission *s)
 	}
 
 	/* Last: a trigger of somebody's may move the order on from here. */
-	if (run_quietly(&complete_plan, values, nulls) != 1)
+	if (run_quietly(s, &complete_plan, values, nulls) != 1)
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_NOT_ALLOWED),
 				 errmsg("a trigger changed the order before it was complete"),
@@ -453,11 +453,21 @@ complete_order(MfSubmission *s)
 static void
 submit(MfSubmission *s)
 {
-	do
+	for (int try = 0;; try++)
 	{
 		if (mf_order_known(s))
 			return;
-	} while (!insert_order(s));
+		if (insert_order(s))
+			break;
+
+		/* Somebody else's is gone again, or nobody's was there. */
+		if (try == MAX_TRIES)
+			ereport(ERROR,
+					(errcode(MF_ERRCODE_NOT_ALLOWED),
+					 errmsg("the order was not inserted"),
+					 errdetail("A trigger on mesflow.orders has left out external_ref \"%s\".", TextDatumGetCString(s->external_ref)),
+					 errhint("Let it raise an error that says why.")));
+	}
 	quote_items(s);
 	insert_items(s);
 	insert_customer(s);

@@ -89,13 +89,19 @@ mf_order_sum(const MfSum *sum)
 	status = mf_plan_text(0, 1);
 	found = mf_flow_status(status);
 	changeable = found != NULL && found->changeable;
-	if (!changeable && !sum->any_status)
+	if (!changeable && (!sum->any_status || found == NULL || found->terminal))
 	{
 		SPI_finish();
 		return true;
 	}
 
 	mf_order_tally(&tally, sum->order_id);
+	if (tally.mixed && step.touched)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_BAD_ARGUMENT),
+				 errmsg("items in different currencies"),
+				 errdetail("The quotes of the items are not all in %s.", TextDatumGetCString(tally.value[MF_TALLY_CURRENCY])),
+				 errhint("Order them apart, one order per currency.")));
 	values[1] = CStringGetTextDatum(changeable ? mf_tally_status(&tally) : status);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
 	{

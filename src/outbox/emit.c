@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "check.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "mesflow.h"
@@ -141,6 +142,7 @@ mesflow_emit(PG_FUNCTION_ARGS)
 	char	   *data;
 	pg_uuid_t	correlation;
 
+	mf_check_primary();
 	PreventCommandIfReadOnly("mesflow.emit()");
 	check_type(type);
 	check_key(key);

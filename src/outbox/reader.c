@@ -28,6 +28,7 @@
 
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "catalog/pg_am.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "compat.h"
@@ -111,7 +112,10 @@ open_index(Relation table, AttrNumber first, AttrNumber second)
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 
-		if (form->indisvalid && form->indnkeyatts == columns &&
+		/* Not somebody's, of which only a part of the rows is in. */
+		if (form->indisvalid && index->rd_rel->relam == BTREE_AM_OID &&
+			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
+			form->indnkeyatts == columns &&
 			form->indkey.values[0] == first &&
 			(columns == 1 || form->indkey.values[1] == second))
 		{

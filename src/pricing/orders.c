@@ -14,8 +14,8 @@
 #define LOOK_MS		1000
 #define LATER_MS	100
 
-/* Orders in one turn, so that claims and heartbeats do not wait. */
-#define PORTION		20
+/* Time of one turn, so that claims and heartbeats do not wait. */
+#define PORTION_MS	50
 
 static MfStatement sum_statement = {
 	.sql = "SELECT mesflow._sum_next_order()",
@@ -46,9 +46,10 @@ mf_orders_look(int64 now)
 void
 mf_orders_turn(int64 now)
 {
+	const int64 until = now + PORTION_MS;
 	bool		more = true;
 
-	for (int i = 0; now >= due && more && i < PORTION; i++)
+	while (now >= due && more && mf_wait_now() < until)
 	{
 		MfTry		outcome = mf_worker_try("summing up an order", sum_next, &more);
 
