@@ -128,6 +128,26 @@ tell(const Quote *quote)
 	mf_outbox_write(&event, &body);
 }
 
+/* What a constraint would say, which is parsed anew with every row. */
+static void
+check_sound(const Quote *quote)
+{
+	static const char *const without_price[] = {"pending", "review", "failed", "cancelled"};
+
+	char	   *state = text_of(quote, COL_STATE);
+
+	for (int i = 0; i < (int) lengthof(without_price); i++)
+		if (strcmp(state, without_price[i]) == 0)
+			return;
+	if (strcmp(state, "priced") != 0 || quote->is_null[COL_NET] ||
+		quote->is_null[COL_TAX] || quote->is_null[COL_TOTAL] ||
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, quote->value[COL_TOTAL],
+										  DirectFunctionCall2(numeric_add, quote->value[COL_NET], quote->value[COL_TAX]))))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("a quote in state \"%s\" does not add up", state)));
+}
+
 /* Is this a state that is told?  A quote that nobody asked for is not. */
 static bool
 is_told(const Quote *quote, TupleDesc desc, HeapTuple tuple)
@@ -165,6 +185,7 @@ mesflow_quote_event(PG_FUNCTION_ARGS)
 	desc = RelationGetDescr(trigger->tg_relation);
 	mf_columns_check(trigger->tg_relation, column_names, COLUMNS, &checked);
 	mf_columns_open(trigger->tg_relation, tuple, COLUMNS, quote.value, quote.is_null);
+	check_sound(&quote);
 	if (is_told(&quote, desc, tuple))
 		tell(&quote);
 	if (is_insert)

@@ -6,7 +6,7 @@
  * A worker moves its cursor in the transaction of its effects:
  *
  *		cursor = mf_cursor_lock("name");
- *		while (count < most && (slot = mf_cursor_next(cursor)) != NULL)
+ *		while (count < most && (slot = mf_cursor_next(cursor, &id)) != NULL)
  *			...
  *		mf_cursor_done(cursor);
  *		mf_cursor_close(cursor);

@@ -60,7 +60,7 @@ WITH o AS (SELECT * FROM mesflow.orders WHERE external_ref = 'the one to copy'),
      i AS (SELECT i.* FROM mesflow._order_items i, o WHERE i.order_id = o.id),
      q AS (SELECT q.* FROM mesflow._quotes q, i WHERE q.id = i.quote),
      e AS (SELECT e.* FROM mesflow.outbox e, o, q WHERE e.key IN (o.id::text, q.id::text))
-SELECT 'WITH ids AS MATERIALIZED (SELECT mesflow._uuid7() AS o, mesflow._uuid7() AS q, nextval(''mesflow._order_numbers'')::text AS n)'
+SELECT 'WITH ids AS MATERIALIZED (SELECT mesflow._uuid7() AS o, mesflow._uuid7() AS q, ''p'' || nextval(''mesflow._order_numbers'')::text AS n)'
   || E',\nquote AS (' || (SELECT pg_temp.inserted('mesflow._quotes', to_jsonb(q), '{"id": "ids.q"}') FROM q) || ')'
   || E',\nitem AS (' || (SELECT pg_temp.inserted('mesflow._order_items', to_jsonb(i), '{"id": "mesflow._uuid7()", "order_id": "ids.o", "quote": "ids.q"}') FROM i) || ')'
   || (SELECT string_agg(format(E',\nevent%s AS (', e.id) || pg_temp.inserted('mesflow.outbox', to_jsonb(e), jsonb_build_object('event', 'mesflow._uuid7()',

@@ -1,6 +1,7 @@
 -- Indexes, constraints, columns and triggers of a company's own on the log: events are written and read all the same.
 \getenv srcdir PG_ABS_SRCDIR
-\i :srcdir/sql/common.psql
+\set common :srcdir '/sql/common.psql'
+\i :common
 \set ECHO all
 SELECT mesflow.create_consumer('all');
 SELECT format('outbox_%s', lpad(mesflow._ring_slot(now())::text, 2, '0')) AS today \gset
@@ -20,7 +21,7 @@ SELECT type FROM mesflow.consume('all');
 SELECT mesflow.ack('all');
 -- A constraint holds, a column is filled, a trigger sees the row; dropped again they leave nothing behind.
 ALTER TABLE mesflow.outbox ADD CONSTRAINT no_twos CHECK (type <> 'shop.two') NOT VALID;
-SELECT * FROM test.error($$SELECT mesflow.emit('shop.two', 'k', '{}')$$);
+SELECT left(error, 5) AS error FROM test.error($$SELECT mesflow.emit('shop.two', 'k', '{}')$$) LIMIT 1;
 ALTER TABLE mesflow.outbox ADD COLUMN region text NOT NULL DEFAULT 'north';
 SELECT mesflow.emit('shop.three', 'k', '{}') IS NOT NULL AS written;
 SELECT type, region FROM mesflow.outbox ORDER BY id;
