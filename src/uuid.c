@@ -28,6 +28,28 @@ fill_random(void *bytes, size_t length)
 				 errmsg("could not get random bytes")));
 }
 
+/*
+ * Random bytes for ids, fetched some at a time: each fetch costs as much as
+ * the rest of an id.  Used ones are wiped.  A process forked off starts with
+ * its own, for nothing makes ids before it is one.
+ */
+static void
+fill_from_pool(void *bytes, size_t length)
+{
+	static uint8 pool[256];
+	static size_t left = 0;
+
+	Assert(length <= sizeof(pool));
+	if (left < length)
+	{
+		fill_random(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= length;
+	memcpy(bytes, pool + left, length);
+	memset(pool + left, 0, length);
+}
+
 static uint64
 unix_milliseconds(void)
 {
@@ -63,7 +85,7 @@ mf_uuid7(void)
 	{
 		uint32		step;
 
-		fill_random(&step, sizeof(step));
+		fill_from_pool(&step, sizeof(step));
 		last_b += (uint64) step + 1;
 		last_a += last_b >> RANDOM_B_BITS;
 		last_b &= RANDOM_B_MASK;
@@ -74,7 +96,7 @@ mf_uuid7(void)
 	{
 		uint64		random[2];
 
-		fill_random(random, sizeof(random));
+		fill_from_pool(random, sizeof(random));
 		last_time = now;
 		last_a = random[0] & (RANDOM_A_MASK >> 1);
 		last_b = random[1] & RANDOM_B_MASK;

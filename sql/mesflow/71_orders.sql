@@ -153,7 +153,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_order_event';
 COMMENT ON FUNCTION _order_event() IS 'Writes the events of an order''s step from its final row.';
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION _order_guard();
 -- Named so that it comes first: what another trigger does then has the next number.
-CREATE TRIGGER "00_write_event" AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION _order_event();
+CREATE TRIGGER "00_write_event" AFTER INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION _order_event();
 
 CREATE FUNCTION _quote_event() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_quote_event';

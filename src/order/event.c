@@ -293,7 +293,7 @@ check_untouched(const MfStep *step, const MfOrder *before, const MfOrder *after)
 					 errhint("Let triggers of your own act on steps that people make, not while an order is submitted or an event is emitted.")));
 }
 
-/* AFTER UPDATE, row trigger of orders. */
+/* AFTER INSERT OR UPDATE, row trigger of orders. */
 PGDLLEXPORT Datum
 mesflow_order_event(PG_FUNCTION_ARGS)
 {
@@ -306,6 +306,13 @@ mesflow_order_event(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called as a trigger");
 	mf_order_open(&before, trigger->tg_relation, trigger->tg_trigtuple);
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		/* What was not submitted was restored: it has its events. */
+		if (step->quiet)
+			check_untouched(step, &before, &before);
+		return PointerGetDatum(NULL);
+	}
 	mf_order_open(&after, trigger->tg_relation, trigger->tg_newtuple);
 	if (step->quiet)
 	{

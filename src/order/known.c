@@ -170,7 +170,12 @@ mf_order_known(MfSubmission *s)
 		compare(s);
 		return true;
 	}
+	return false;
+}
+
+void
+mf_order_begin(MfSubmission *s)
+{
 	check_partner(s);
 	find_correlation(s);
-	return false;
 }

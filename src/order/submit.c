@@ -3,9 +3,9 @@
  *		submit_order: an order gets its id at once.
  *
  *	1. what is asked for is read; anything wrong raises before a row is written
- *	2. the same order again is answered with the order that is there
- *	3. the order's row is inserted first: whoever submits the same at the same
- *	   moment waits for it there
+ *	2. the same order again is answered with the order that is there; whoever
+ *	   submits the same at the same moment waits (reserve.c)
+ *	3. the order's row as it arrives
  *	4. a quote for each item, priced at once where its model is measured
  *	5. items and customer
  *	6. its one or two events are written, and its row is completed
@@ -37,30 +37,19 @@
 
 #define MAX_REF		200
 
-/* Submissions of the same that may come and be undone meanwhile. */
-#define MAX_TRIES	3
-
 PG_FUNCTION_INFO_V1(mesflow_submit_order);
 
-/* In the order of MfOrderColumn. */
+/* All columns, in the order of MfOrderColumn. */
 static MfPlan insert_plan = {
-	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, priority,"
-	" created_at, due_at, correlation_id, traceparent, status_by, asked_hash, asked_due)"
-	" VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $6, $8, $12, $9, $10, $11, $8)"
-	" ON CONFLICT ON CONSTRAINT orders_partner_external_ref_key DO NOTHING",
+	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, net, tax, total, currency,"
+	" priority, created_at, due_at, price_expires_at, closed_at, correlation_id, traceparent, held_from, status_by, tracking,"
+	" asked_hash, asked_due) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
 	.by_index = true,
 	.writes = true,
-	.arguments = 12,
-	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID, UUIDOID}
-};
-
-static MfPlan complete_plan = {
-	.sql = "UPDATE mesflow.orders SET status = $2, event_seq = $3, status_since = $4, net = $5, tax = $6, total = $7,"
-	" currency = $8, price_expires_at = $9 WHERE id OPERATOR(pg_catalog.=) $1 AND event_seq OPERATOR(pg_catalog.=) 1",
-	.by_index = true,
-	.writes = true,
-	.arguments = 9,
-	.types = {UUIDOID, TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID}
+	.arguments = MF_ORDER_COLUMNS,
+	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID,
+		INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	BYTEAOID, TIMESTAMPTZOID}
 };
 
 static MfPlan items_plan = {
@@ -175,17 +164,6 @@ run_plan(void *arg)
 	run->rows = mf_plan_run(run->plan, run->values, run->nulls);
 }
 
-/* The guard lets a row pass as it is, which is to be s->order at the end. */
-static uint64
-run_quietly(const MfSubmission *s, MfPlan *plan, Datum *values, const char *nulls)
-{
-	const MfStep quiet = {.quiet = true,.becomes = &s->order};
-	Run			run = {plan, values, nulls, 0};
-
-	mf_step_run(&quiet, run_plan, &run);
-	return run.rows;
-}
-
 /*
  * The trace id: the caller's; of the first item's model where the caller has
  * none; a new one where what the caller has is none, which the event notes.
@@ -198,13 +176,11 @@ find_correlation(MfSubmission *s)
 	set(&s->order, MF_ORDER_CORRELATION_ID, UUIDPGetDatum(&s->correlation_id));
 }
 
-/* Step 3: false where somebody else has just inserted it. */
-static bool
-insert_order(MfSubmission *s)
+/* Step 3: the row as it arrives, not inserted yet. */
+static void
+begin_order(MfSubmission *s)
 {
 	MfOrder    *order = &s->order;
-	Datum		values[12];
-	char		nulls[13] = "            ";
 	int64		number = nextval_internal(mf_relation("_order_numbers"), false);
 
 	memset(order->is_null, true, sizeof(order->is_null));
@@ -228,22 +204,25 @@ insert_order(MfSubmission *s)
 	if (s->has_due)
 		set(order, MF_ORDER_ASKED_DUE, TimestampTzGetDatum(s->due_at));
 	find_correlation(s);
+}
 
-	values[0] = order->value[MF_ORDER_ID];
-	values[1] = order->value[MF_ORDER_NUMBER];
-	values[2] = s->partner;
-	values[3] = s->external_ref;
-	values[4] = order->value[MF_ORDER_STATUS];
-	values[5] = order->value[MF_ORDER_STATUS_SINCE];
-	values[6] = order->value[MF_ORDER_PRIORITY];
-	values[7] = TimestampTzGetDatum(s->due_at);
-	nulls[7] = s->has_due ? ' ' : 'n';
-	values[8] = order->value[MF_ORDER_TRACEPARENT];
-	nulls[8] = s->traceparent != NULL ? ' ' : 'n';
-	values[9] = order->value[MF_ORDER_STATUS_BY];
-	values[10] = PointerGetDatum(s->items_hash);
-	values[11] = order->value[MF_ORDER_CORRELATION_ID];
-	return run_quietly(s, &insert_plan, values, nulls) > 0;
+static void
+insert_order(MfSubmission *s)
+{
+	const MfStep step = {.quiet = true,.becomes = &s->order};
+	char		nulls[MF_ORDER_COLUMNS];
+	Run			run = {&insert_plan, s->order.value, nulls, 0};
+
+	for (int i = 0; i < MF_ORDER_COLUMNS; i++)
+		nulls[i] = s->order.is_null[i] ? 'n' : ' ';
+	mf_step_run(&step, run_plan, &run);
+	if (run.rows == 0)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("the order was not inserted"),
+				 errdetail("A trigger on mesflow.orders has left out external_ref \"%s\".", TextDatumGetCString(s->external_ref)),
+				 errhint("Let it raise an error that says why.")));
+	mf_order_reserved(s);
 }
 
 /* An error of ours about an item says which one. */
@@ -383,7 +362,6 @@ write_event(MfSubmission *s, const char *status, const char *previous, int64 seq
 	event.dwell = previous != NULL ? &s->dwell : NULL;
 	event.actor = mf_order_text(&s->order, MF_ORDER_STATUS_BY);
 	mf_order_write(&event, &s->order, status, previous, items, detail);
-	mf_order_expect(&s->id, status);
 }
 
 /* Step 6. */
@@ -396,8 +374,6 @@ complete_order(MfSubmission *s)
 
 	MfTally		tally;
 	bool		moves;
-	Datum		values[4 + MF_TALLY_COLUMNS];
-	char		nulls[4 + MF_TALLY_COLUMNS + 1] = "         ";
 	StringInfoData detail;
 	const char *status;
 	TimestampTz priced_at;
@@ -413,19 +389,9 @@ complete_order(MfSubmission *s)
 	moves = strcmp(status, MF_STATUS_SUBMITTED) != 0;
 	priced_at = moves ? Max(GetCurrentTimestamp(), s->now) : s->now;
 
-	set(&s->order, MF_ORDER_STATUS, CStringGetTextDatum(status));
-	set(&s->order, MF_ORDER_EVENT_SEQ, Int64GetDatum(moves ? 2 : 1));
-	values[0] = UUIDPGetDatum(&s->id);
-	values[1] = s->order.value[MF_ORDER_STATUS];
-	values[2] = s->order.value[MF_ORDER_EVENT_SEQ];
-	values[3] = TimestampTzGetDatum(priced_at);
 	for (int i = 0; i < MF_TALLY_COLUMNS; i++)
-	{
-		values[4 + i] = tally.value[i];
-		nulls[4 + i] = tally.is_null[i] ? 'n' : ' ';
 		if (!tally.is_null[i])
 			set(&s->order, amounts[i], tally.value[i]);
-	}
 	initStringInfo(&detail);
 	appendStringInfoChar(&detail, '{');
 	if (s->no_traceparent != NULL)
@@ -442,32 +408,22 @@ complete_order(MfSubmission *s)
 	}
 
 	/* Last: a trigger of somebody's may move the order on from here. */
-	if (run_quietly(s, &complete_plan, values, nulls) != 1)
-		ereport(ERROR,
-				(errcode(MF_ERRCODE_NOT_ALLOWED),
-				 errmsg("a trigger changed the order before it was complete"),
-				 errdetail("external_ref is \"%s\".", TextDatumGetCString(s->external_ref)),
-				 errhint("Let triggers of your own on mesflow.orders act on UPDATE, not on INSERT.")));
+	set(&s->order, MF_ORDER_STATUS, CStringGetTextDatum(status));
+	set(&s->order, MF_ORDER_EVENT_SEQ, Int64GetDatum(moves ? 2 : 1));
+	insert_order(s);
+	mf_order_expect(&s->id, MF_STATUS_SUBMITTED);
+	if (moves)
+		mf_order_expect(&s->id, status);
 }
 
 static void
 submit(MfSubmission *s)
 {
-	for (int try = 0;; try++)
-	{
+	while (!mf_order_reserve(s))
 		if (mf_order_known(s))
 			return;
-		if (insert_order(s))
-			break;
-
-		/* Somebody else's is gone again, or nobody's was there. */
-		if (try == MAX_TRIES)
-			ereport(ERROR,
-					(errcode(MF_ERRCODE_NOT_ALLOWED),
-					 errmsg("the order was not inserted"),
-					 errdetail("A trigger on mesflow.orders has left out external_ref \"%s\".", TextDatumGetCString(s->external_ref)),
-					 errhint("Let it raise an error that says why.")));
-	}
+	mf_order_begin(s);
+	begin_order(s);
 	quote_items(s);
 	insert_items(s);
 	insert_customer(s);

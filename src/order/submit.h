@@ -35,10 +35,21 @@ typedef struct MfSubmission
 } MfSubmission;
 
 /*
+ * Makes this the only submission under its reference until mf_order_reserved
+ * or the end of the transaction; false where there is an order already, also
+ * of this very transaction.  Waits for a transaction that is submitting it.
+ */
+extern bool mf_order_reserve(const MfSubmission *s);
+extern void mf_order_reserved(const MfSubmission *s);
+
+/*
  * The order that is there under the submission's reference, in s->id; false
- * where there is none, and then s->correlation_id is that of its first item.  MF409 where it was asked for otherwise; MF404 and
- * MF423 about the partner.  The caller is connected to SPI.
+ * where there is none.  MF409 where it was asked for otherwise.  The caller
+ * is connected to SPI.
  */
 extern bool mf_order_known(MfSubmission *s);
+
+/* A new one: MF404 and MF423 about its partner; finds its correlation id. */
+extern void mf_order_begin(MfSubmission *s);
 
 #endif							/* MF_ORDER_SUBMIT_H */

@@ -32,7 +32,7 @@ INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_si
                             tracking, asked_hash)
   SELECT mesflow._uuid7(), (20000000 + n) || mesflow._damm((20000000 + n)::text), CASE WHEN n % 10 = 0 THEN 'acme' ELSE 'shop' END, 'WEB-' || lpad(n::text, 9, '0'),
          'closed', now(), 9, 100, 20, 120, 'EUR', now(), now(), mesflow._uuid7(), 'bench', CASE WHEN n % 2 = 0 THEN 'RB' || lpad((n * 7919 % 1000000007)::text, 10, '0') || 'AT' END, '\x00'
-    FROM generate_series(1, $orders) n;
+    FROM generate_series(1::bigint, $orders) n;
 INSERT INTO mesflow.customers (order_id, name, email, phone)
   SELECT o.id, f.name || ' ' || l.name, lower(f.name || '.' || l.name) || o.n || '@example.org', '+43 664 ' || lpad((o.n * 104729 % 100000007)::text, 8, '0')
     FROM (SELECT id, row_number() OVER () AS n, floor(random() * 400)::int AS f, floor(power(random(), 3) * 8000)::int AS l FROM mesflow.orders) o
