@@ -91,16 +91,11 @@ column_number(Relation relation, const char *column)
 	return (AttrNumber) number;
 }
 
-bool
-mf_key_find(const MfKey *key, const Datum *values, const char *column,
-			Datum *value, bool *is_null)
+/* A scan for the row of a key; `keys` lives as long. */
+static SysScanDesc
+begin_scan(const MfKey *key, const Datum *values, Relation relation,
+		   Snapshot snapshot, ScanKeyData *keys)
 {
-	Relation	relation = table_open(mf_relation(key->table), AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(relation);
-	ScanKeyData keys[MF_KEY_MAX];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
 	for (int i = 0; i < key->count; i++)
 	{
 		bool		is_text = key->types[i] == TEXTOID;
@@ -108,21 +103,56 @@ mf_key_find(const MfKey *key, const Datum *values, const char *column,
 		ScanKeyEntryInitialize(&keys[i], 0, column_number(relation, key->columns[i]),
 							   BTEqualStrategyNumber, InvalidOid,
 							   is_text ? DEFAULT_COLLATION_OID : InvalidOid,
-							   is_text ? F_TEXTEQ : F_UUID_EQ, values[i]);
+							   is_text ? F_TEXTEQ : key->types[i] == BYTEAOID ? F_BYTEAEQ : F_UUID_EQ,
+							   values[i]);
 	}
-	scan = systable_beginscan(relation, mf_relation(key->index), true, NULL,
+	return systable_beginscan(relation, mf_relation(key->index), true, snapshot,
 							  key->count, keys);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
+}
+
+bool
+mf_key_find(const MfKey *key, const Datum *values, const char *column,
+			Datum *value, bool *is_null)
+{
+	Relation	relation = table_open(mf_relation(key->table), AccessShareLock);
+	ScanKeyData keys[MF_KEY_MAX];
+	SysScanDesc scan = begin_scan(key, values, relation, NULL, keys);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
 	{
 		AttrNumber	number = column_number(relation, column);
-		Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
 
-		*value = heap_getattr(tuple, number, desc, is_null);
+		*value = heap_getattr(tuple, number, RelationGetDescr(relation), is_null);
 		if (!*is_null)
 			*value = datumCopy(*value, attribute->attbyval, attribute->attlen);
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
-	return HeapTupleIsValid(tuple);
+	return found;
+}
+
+bool
+mf_key_row(const MfKey *key, const Datum *values, Snapshot snapshot, Datum *row)
+{
+	Relation	relation = table_open(mf_relation(key->table), AccessShareLock);
+	ScanKeyData keys[MF_KEY_MAX];
+	SysScanDesc scan = begin_scan(key, values, relation, snapshot, keys);
+	HeapTuple	best = NULL;
+	HeapTuple	tuple;
+
+	/* Of a part of a key there may be several: the last in its order. */
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (best != NULL)
+			heap_freetuple(best);
+		best = heap_copytuple(tuple);
+	}
+	if (best != NULL)
+		*row = heap_copy_tuple_as_datum(best, RelationGetDescr(relation));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return best != NULL;
 }

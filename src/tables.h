@@ -7,6 +7,7 @@
 
 #include "access/htup.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 /* The OID of a relation of schema mesflow; an error where there is none. */
 extern Oid	mf_relation(const char *name);
@@ -33,7 +34,10 @@ extern void mf_as_owner(void (*work) (void *), void *arg);
 /* Most columns of a key. */
 #define MF_KEY_MAX	2
 
-/* A unique key of a table of ours: its index, and columns of uuid or text. */
+/*
+ * A unique key of a table of ours, or its first columns: the index, and
+ * columns of uuid, text or bytea.
+ */
 typedef struct MfKey
 {
 	const char *table;
@@ -50,5 +54,12 @@ typedef struct MfKey
  */
 extern bool mf_key_find(const MfKey *key, const Datum *values,
 						const char *column, Datum *value, bool *is_null);
+
+/*
+ * The whole row as a composite value, as this snapshot shows it; of several
+ * that a part of a key has, the last in the order of the index.
+ */
+extern bool mf_key_row(const MfKey *key, const Datum *values, Snapshot snapshot,
+					   Datum *row);
 
 #endif							/* MF_TABLES_H */

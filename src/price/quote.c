@@ -24,6 +24,7 @@
 #include "options.h"
 #include "plan.h"
 #include "quote.h"
+#include "tables.h"
 #include "trace.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -34,34 +35,15 @@
 
 PG_FUNCTION_INFO_V1(mesflow_request_quote);
 
-/* Columns of what look_up finds. */
-enum
-{
-	FOUND_CORRELATION = 1,
-	FOUND_MATERIAL,
-	FOUND_PROCESS,
-	FOUND_PARTNER,
-	FOUND_OUTCOME
-};
+/* What a quote is made from, each found by its key. */
+static const MfKey model_key = {"_models", "_models_pkey", 1, {"id"}, {UUIDOID}};
+static const MfKey material_key = {"materials", "materials_pkey", 1, {"code"}, {TEXTOID}};
+static const MfKey process_key = {"processes", "processes_pkey", 1, {"code"}, {TEXTOID}};
+static const MfKey partner_key = {"partners", "partners_pkey", 1, {"code"}, {TEXTOID}};
 
-/*
- * Of the keys of _models only that of its id may serve, whatever the planner
- * thinks of an empty table.
- */
-static MfPlan lookup_plan = {
-	.sql = "SELECT m.correlation_id, a, p, c, r.result"
-	" FROM mesflow._models m"
-	" CROSS JOIN mesflow.materials a"
-	" CROSS JOIN mesflow.processes p"
-	" CROSS JOIN mesflow.partners c"
-	" LEFT JOIN LATERAL (SELECT r AS result FROM mesflow._measurements r"
-	" WHERE r.sha256 = m.sha256 AND r.unit = m.unit"
-	" ORDER BY r.engine_version DESC LIMIT 1) r ON true"
-	" WHERE m.id = $1 AND m.partner IS NOT DISTINCT FROM $4"
-	" AND a.code = $2 AND p.code = $3 AND c.code = $4 AND c.active",
-	.arguments = 4,
-	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID},
-	.by_index = true
+/* Without the engine's version: the newest comes last. */
+static const MfKey outcome_key = {
+	"_measurements", "_measurements_pkey", 2, {"sha256", "unit"}, {BYTEAOID, TEXTOID}
 };
 
 static MfPlan refusal_plan = {
@@ -143,17 +125,14 @@ static MfPlan insert_plan = {
 	.writes = true
 };
 
-/* A row that a look-up has found, whole. */
-static Datum
-open_row(MfRow *row, int column)
+/* Finds a row by its key, under the active snapshot, and opens it. */
+static bool
+find_row(const MfKey *key, const Datum *values, MfRow *row, Datum *whole)
 {
-	Datum		value;
-
-	if (!mf_plan_find(0, column, &value))
-		return (Datum) 0;
-	value = PointerGetDatum(DatumGetHeapTupleHeader(value));
-	mf_row_open(row, DatumGetHeapTupleHeader(value));
-	return value;
+	if (!mf_key_row(key, values, GetActiveSnapshot(), whole))
+		return false;
+	mf_row_open(row, DatumGetHeapTupleHeader(*whole));
+	return true;
 }
 
 static void
@@ -205,6 +184,35 @@ could_be_found(const MfQuote *quote)
 		DatumGetInt32(quote->asked[MF_ASKED_QUANTITY].value) <= MOST_PIECES;
 }
 
+/* All rows that the caller names; false where one is missing, or not its. */
+static bool
+find_rows(MfQuote *quote)
+{
+	MfPriceRequest *request = &quote->request;
+	const NullableDatum *asked = quote->asked;
+	MfRow		model;
+	Datum		row;
+	Datum		active;
+	Datum		key[MF_KEY_MAX];
+	bool		is_own;
+
+	if (!find_row(&model_key, &asked[MF_ASKED_MODEL].value, &model, &row))
+		return false;
+	is_own = strcmp(mf_row_text(&model, "partner"), TextDatumGetCString(asked[MF_ASKED_PARTNER].value)) == 0;
+	(void) mf_row_find(&model, "correlation_id", &quote->correlation);
+	(void) mf_row_find(&model, "sha256", &key[0]);
+	(void) mf_row_find(&model, "unit", &key[1]);
+	mf_row_close(&model);
+	if (!is_own ||
+		!find_row(&material_key, &asked[MF_ASKED_MATERIAL].value, &request->material, &request->material_row) ||
+		!find_row(&process_key, &asked[MF_ASKED_PROCESS].value, &request->process, &request->process_row) ||
+		!find_row(&partner_key, &asked[MF_ASKED_PARTNER].value, &request->partner, &row) ||
+		!mf_row_find(&request->partner, "active", &active) || !DatumGetBool(active))
+		return false;
+	quote->measured = find_row(&outcome_key, key, &request->outcome, &row);
+	return true;
+}
+
 /*
  * Finds what the caller names; raises where there is no such thing.  The
  * snapshot that it was found under stays the active one.
@@ -212,25 +220,16 @@ could_be_found(const MfQuote *quote)
 static void
 look_up(MfQuote *quote)
 {
-	MfPriceRequest *request = &quote->request;
-	Datum		values[] = {quote->asked[MF_ASKED_MODEL].value,
-		quote->asked[MF_ASKED_MATERIAL].value, quote->asked[MF_ASKED_PROCESS].value,
-	quote->asked[MF_ASKED_PARTNER].value};
-
 	for (;;)
 	{
 		set_snapshot();
-		if (could_be_found(quote) && mf_plan_run(&lookup_plan, values, NULL) > 0)
+		if (could_be_found(quote) && find_rows(quote))
 			break;
 		PopActiveSnapshot();
+		close_rows(&quote->request);
 		refuse(quote);
 	}
-	(void) mf_plan_find(0, FOUND_CORRELATION, &quote->correlation);
-	request->material_row = open_row(&request->material, FOUND_MATERIAL);
-	request->process_row = open_row(&request->process, FOUND_PROCESS);
-	(void) open_row(&request->partner, FOUND_PARTNER);
-	quote->measured = open_row(&request->outcome, FOUND_OUTCOME) != (Datum) 0;
-	request->quantity = DatumGetInt32(quote->asked[MF_ASKED_QUANTITY].value);
+	quote->request.quantity = DatumGetInt32(quote->asked[MF_ASKED_QUANTITY].value);
 }
 
 /* The trace that the caller continues, or else that of the model. */

@@ -107,6 +107,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER auto_approve AFTER UPDATE ON mesflow.orders FOR EACH ROW WHEN (OLD.status <> 'priced' AND NEW.status = 'priced' AND NEW.total < 10) EXECUTE FUNCTION test.auto_approve();
+CREATE TRIGGER auto_approve_new AFTER INSERT ON mesflow.orders FOR EACH ROW WHEN (NEW.status = 'priced' AND NEW.total < 10) EXECUTE FUNCTION test.auto_approve();
 SELECT test.submit('small', :'one'), test.submit('small later', jsonb_build_array(test.item(mesflow.upload_model('small later', 'small_later.stl'))));
 SELECT test.claim('node');
 SELECT test.complete('node', 'small_later.stl', test.box(10, 10, 10));
@@ -128,6 +129,7 @@ BEGIN
 END
 $$;
 DROP TRIGGER auto_approve ON mesflow.orders;
+DROP TRIGGER auto_approve_new ON mesflow.orders;
 CREATE TRIGGER auto_approve AFTER UPDATE ON mesflow.orders FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION test.auto_approve();
 SELECT test.submit('said', :'one');
 SELECT mesflow.advance_order(test.id('said'), 'approved', 'anna', 'a note', 'crm', 'priced', '{"channel": "phone"}');

@@ -17,7 +17,7 @@ BEGIN
   RETURN NEW;
 END
 $$;
-CREATE TRIGGER aaa BEFORE UPDATE ON mesflow.orders FOR EACH ROW EXECUTE FUNCTION test.approve();
+CREATE TRIGGER aaa BEFORE INSERT ON mesflow.orders FOR EACH ROW EXECUTE FUNCTION test.approve();
 SELECT test.answer(format($$SELECT mesflow.submit_order('shop', 'bumped', %L)$$, :'one'));
 DROP TRIGGER aaa ON mesflow.orders;
 -- In the insert.
