@@ -77,15 +77,15 @@ $$;
 COMMENT ON FUNCTION _find_by_code(text, text, integer) IS
   'Orders by number, id or its start, reference, correlation id, a system''s id, tracking number; in this order, each newest first, up to so many of each.';
 
--- Of beginnings the first 1,000 entries of the index are looked at, and the newest of those told. Words in any order are
--- found where the name is one of the query's rotations, or begins or ends with one of its words: of those entries 1,000
+-- Of beginnings the first 400 entries of the index are looked at, and the newest of those told. Words in any order are
+-- found where the name is one of the query's rotations, or begins or ends with one of its words: of those entries 400
 -- in all, judged by their whole name.
 CREATE FUNCTION _find_by_name(query text, most integer) RETURNS uuid[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  entries constant integer := 1000;
+  entries constant integer := 400;
   most_words constant integer := 8;
   words constant text[] := string_to_array($1, ' ');
   n constant integer := cardinality(words);
@@ -143,7 +143,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  entries constant integer := 1000;
+  entries constant integer := 400;
   fewest_digits constant integer := 5;
   key constant text := CASE WHEN $1 ~ '^[+(]?[0-9][0-9 ()/.-]*$' THEN mesflow._phone_key($1) END;
   number constant text := CASE WHEN length(key) >= fewest_digits THEN key END;
