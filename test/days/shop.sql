@@ -115,6 +115,29 @@ SELECT pg_temp.same('too late', (SELECT ARRAY[state, (total > 0)::text, (expires
 SET ROLE mesflow_manager;
 SELECT pg_temp.same('nothing to decide', pg_temp.refusal(format('SELECT mesflow.reject_quote(%L, %L)', :'late', 'late')), 'MF423');
 
+-- A basket becomes an order: its id is there at once, and so is its price, for both models are known.
+SET ROLE mesflow_app;
+SELECT jsonb_build_array(jsonb_build_object('model', :'bracket', 'material', 'pla', 'process', 'fdm', 'quantity', 2),
+                         jsonb_build_object('model', :'ring', 'material', 'silver925', 'process', 'casting')) AS basket \gset
+SELECT mesflow.submit_order('shop', 'WEB-1', :'basket', '{"name": "Anna Berg", "email": "anna@example.org"}') AS web1 \gset
+SELECT pg_temp.same('priced at once', (SELECT status FROM mesflow.orders WHERE id = :'web1'), 'priced'),
+       pg_temp.same('again after a lost answer', mesflow.submit_order('shop', 'WEB-1', :'basket', '{"email": "anna@example.org", "name": "Anna Berg"}'), :'web1'::uuid),
+       pg_temp.same('another basket', pg_temp.refusal(format('SELECT mesflow.submit_order(%L, %L, %L)', 'shop', 'WEB-1', '[{"quote": "' || :'q3' || '"}]')), 'MF409'),
+       pg_temp.same('an empty one', pg_temp.refusal(format('SELECT mesflow.submit_order(%L, %L, %L)', 'shop', 'WEB-2', '[]')), 'MF400');
+-- One with a model that nobody has measured yet, and one that cannot be made: both are accepted, and say later what became of them.
+SELECT mesflow.submit_order('shop', 'WEB-2', jsonb_build_array(jsonb_build_object('model', mesflow.upload_model(pg_temp.bracket(1.2), 'new.stl'), 'material', 'petg', 'process', 'fdm'))) AS web2,
+       mesflow.submit_order('shop', 'WEB-3', jsonb_build_array(jsonb_build_object('model', :'open', 'material', 'pla', 'process', 'fdm'))) AS web3 \gset
+CALL pg_temp.await_status(:'web2', 'priced');
+SELECT pg_temp.same('cannot be made', (SELECT ARRAY[o.status, i.state, i.error_code] FROM mesflow.orders o JOIN mesflow.order_items i ON i.order_id = o.id WHERE o.id = :'web3'),
+                    '{pricing_failed,failed,not_watertight}'::text[]);
+-- Paid; the customer takes another one back.
+SELECT mesflow.advance_order(:'web1', 'approved', note => 'paid by card', expect => 'priced');
+SELECT mesflow.advance_order(:'web1', 'approved', note => 'paid by card', expect => 'priced');
+SELECT mesflow.cancel_order(:'web2', 'the customer has changed their mind');
+SELECT pg_temp.same('what was told', (SELECT array_agg(type ORDER BY id) FROM mesflow.outbox WHERE order_id = :'web1'), '{order.submitted,order.priced,order.approved}'::text[]),
+       pg_temp.same('where they are', (SELECT array_agg(external_ref || ' ' || status ORDER BY external_ref) FROM mesflow.orders WHERE external_ref LIKE 'WEB-%'),
+                    '{"WEB-1 approved","WEB-2 cancelled","WEB-3 pricing_failed"}'::text[]);
+
 SET ROLE mesflow_monitor;
 SELECT pg_temp.same('no job is lost', (SELECT count(*) FROM mesflow.verify_jobs()), 0),
        pg_temp.same('none is left', (SELECT count(*) FROM mesflow.price_jobs WHERE state IN ('queued', 'running', 'scheduled')), 0);
