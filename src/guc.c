@@ -36,12 +36,24 @@ int			mf_guc_max_triangles;
 int			mf_guc_model_retention;
 char	   *mf_guc_node_name;
 int			mf_guc_outbox_retention;
+int			mf_guc_attempts_retention;
+int			mf_guc_dead_letter_retention;
+bool		mf_guc_delivery;
+char	   *mf_guc_delivery_allow_private;
+int			mf_guc_delivery_max_in_flight;
+int			mf_guc_effects = MF_EFFECTS_AUTO;
 int			mf_guc_pricing_function_timeout;
 int			mf_guc_pricing_memory;
 int			mf_guc_pricing_slots;
 int			mf_guc_pricing_timeout;
 int			mf_guc_sandbox = MF_SANDBOX_REQUIRE;
 int			mf_guc_upload_retention;
+
+static const struct config_enum_entry effects_options[] = {
+	{"auto", MF_EFFECTS_AUTO, false},
+	{"off", MF_EFFECTS_OFF, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry sandbox_options[] = {
 	{"require", MF_SANDBOX_REQUIRE, false},
@@ -95,6 +107,16 @@ mf_guc_define(void)
 {
 	int			cores = Min(mf_guc_cores(), MF_MAX_PRICING_SLOTS);
 
+	DefineCustomIntVariable("mesflow.attempts_retention",
+							"Sets how long attempts at deliveries are kept.",
+							NULL,
+							&mf_guc_attempts_retention,
+							14 * DAY_MINUTES,
+							MINS_PER_HOUR, MAX_RETENTION,
+							PGC_SIGHUP,
+							GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
 	/*
 	 * A setting that only a start can change cannot be defined later than
 	 * that; a session that loads a library which is not preloaded gets one of
@@ -109,6 +131,54 @@ mf_guc_define(void)
 							   PGC_POSTMASTER : PGC_SIGHUP,
 							   0,
 							   NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.dead_letter_retention",
+							"Sets how long dead letters are kept.",
+							"Those that nobody has replayed or dismissed too.",
+							&mf_guc_dead_letter_retention,
+							90 * DAY_MINUTES,
+							DAY_MINUTES, MAX_MODEL_RETENTION,
+							PGC_SIGHUP,
+							GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("mesflow.delivery",
+							 "Sets whether events are delivered to endpoints.",
+							 "Off: they wait.",
+							 &mf_guc_delivery,
+							 true,
+							 PGC_SIGHUP,
+							 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable("mesflow.delivery_allow_private",
+							   "Sets which private addresses events may be delivered to.",
+							   "Hosts, addresses and networks, with commas between; an endpoint must allow them as well.",
+							   &mf_guc_delivery_allow_private,
+							   "",
+							   PGC_SIGHUP,
+							   0,
+							   NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.delivery_max_in_flight",
+							"Sets how many requests to endpoints are under way at the same time.",
+							NULL,
+							&mf_guc_delivery_max_in_flight,
+							MF_MAX_IN_FLIGHT,
+							1, MF_MAX_IN_FLIGHT,
+							PGC_SIGHUP,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("mesflow.effects",
+							 "Sets whether anything may leave this database.",
+							 "auto: unless it is a copy that nobody has armed; off: nothing.",
+							 &mf_guc_effects,
+							 MF_EFFECTS_AUTO,
+							 effects_options,
+							 PGC_SIGHUP,
+							 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mesflow.jobs_retention",
 							"Sets how long the history of price jobs is kept.",

@@ -11,7 +11,20 @@ typedef enum MfSandboxSetting
 	MF_SANDBOX_OFF
 } MfSandboxSetting;
 
+/* Does anything leave this database? */
+typedef enum MfEffectsSetting
+{
+	MF_EFFECTS_AUTO,			/* unless it is a copy that nobody has armed */
+	MF_EFFECTS_OFF
+} MfEffectsSetting;
+
+extern int	mf_guc_attempts_retention;	/* minutes */
 extern char *mf_guc_database;
+extern int	mf_guc_dead_letter_retention;	/* minutes */
+extern bool mf_guc_delivery;
+extern char *mf_guc_delivery_allow_private; /* hosts, addresses, networks */
+extern int	mf_guc_delivery_max_in_flight;
+extern int	mf_guc_effects;		/* MfEffectsSetting */
 extern int	mf_guc_jobs_retention;	/* minutes */
 extern int	mf_guc_max_model_size;	/* MB */
 extern int	mf_guc_max_triangles;
@@ -27,6 +40,9 @@ extern int	mf_guc_upload_retention;	/* minutes */
 
 /* Most slots that mesflow.pricing_slots can ask for. */
 #define MF_MAX_PRICING_SLOTS	1024
+
+/* Most requests under way at a time: what one mesflow-sender takes. */
+#define MF_MAX_IN_FLIGHT		1024
 
 /* Processors this server may use, 1 or more. */
 extern int	mf_guc_cores(void);

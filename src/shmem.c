@@ -48,6 +48,12 @@ startup(void)
 		pg_atomic_init_u32(&mf_shared->stubborn_next, 0);
 		for (int i = 0; i < MF_STUBBORN_MAX; i++)
 			pg_atomic_init_u64(&mf_shared->stubborn[i], 0);
+		pg_atomic_init_u32(&mf_shared->events_wanted, 0);
+		for (int i = 0; i < MF_IN_FLIGHT_MAX; i++)
+		{
+			pg_atomic_init_u32(&mf_shared->in_flight[i].number, 0);
+			pg_atomic_init_u32(&mf_shared->in_flight[i].count, 0);
+		}
 		pg_atomic_init_u64(&mf_shared->announcements, 0);
 		ConditionVariableInit(&mf_shared->announced);
 	}

@@ -19,6 +19,7 @@ typedef enum MfWorkerKind
 {
 	MF_WORKER_LAUNCHER,
 	MF_WORKER_PRICING,
+	MF_WORKER_DELIVERY,
 	MF_WORKER_HOUSEKEEPING
 } MfWorkerKind;
 #define MF_WORKER_KINDS		(MF_WORKER_HOUSEKEEPING + 1)
@@ -83,6 +84,15 @@ typedef enum MfSandboxState
  */
 #define MF_STUBBORN_MAX		16
 
+/* Requests under way to the endpoint of this number. */
+typedef struct MfInFlight
+{
+	pg_atomic_uint32 number;
+	pg_atomic_uint32 count;
+} MfInFlight;
+
+#define MF_IN_FLIGHT_MAX	1024	/* as many as there are requests */
+
 typedef struct MfShared
 {
 	LWLock	   *lock;			/* of everything but the atomics */
@@ -94,6 +104,12 @@ typedef struct MfShared
 	MfDoorbell	doorbells[MF_WORKER_KINDS];
 	pg_atomic_uint32 stubborn_next;
 	pg_atomic_uint64 stubborn[MF_STUBBORN_MAX];
+
+	/* Does the delivery worker want to hear of each event? */
+	pg_atomic_uint32 events_wanted;
+
+	/* Requests under way, per endpoint that has any; number 0: free. */
+	MfInFlight	in_flight[MF_IN_FLIGHT_MAX];
 
 	pg_atomic_uint64 announcements;
 	ConditionVariable announced;

@@ -15,6 +15,9 @@ CREATE TABLE _cursors (
   last_id bigint NOT NULL DEFAULT 0,
   batch_id bigint,
   batch_events integer NOT NULL DEFAULT 0,
+  done bigint[],
+  delivered bigint NOT NULL DEFAULT 0,
+  failed bigint NOT NULL DEFAULT 0,
   origin integer NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   acked_at timestamptz,
@@ -28,6 +31,8 @@ COMMENT ON COLUMN _cursors.floor_xid IS 'of the moment of seen: transactions fro
 COMMENT ON COLUMN _cursors.upto IS 'the end of the open set; upto_id and upto_xid are its floor';
 COMMENT ON COLUMN _cursors.last_id IS 'position in the open set';
 COMMENT ON COLUMN _cursors.batch_id IS 'the last event handed out and not acked';
+COMMENT ON COLUMN _cursors.done IS 'of an endpoint: events beyond the position that are done already';
+COMMENT ON COLUMN _cursors.delivered IS 'of an endpoint: deliveries that went well; failed counts attempts that did not';
 COMMENT ON COLUMN _cursors.origin IS 'the database that the snapshots are of: see _origin()';
 
 CREATE TABLE _cursor_backlog (

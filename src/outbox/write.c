@@ -38,6 +38,7 @@
 #include "utils/xid8.h"
 #include "utils/timestamp.h"
 #include "uuid.h"
+#include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(mesflow_keep_event);
 PG_FUNCTION_INFO_V1(mesflow_origin);
@@ -308,6 +309,8 @@ mf_outbox_write(const MfEvent *event, const StringInfoData *body)
 
 	ForceSyncCommit();
 	has_written = true;
+	if (mf_shared != NULL && pg_atomic_read_u32(&mf_shared->events_wanted) != 0)
+		mf_wakeup_at_commit(MF_WORKER_DELIVERY);
 }
 
 /* Row trigger of outbox: what was written stays as it is. */

@@ -38,6 +38,7 @@
 const MfWorkerType mf_worker_types[MF_WORKER_KINDS] = {
 	[MF_WORKER_LAUNCHER] = {"launcher", "mesflow launcher", NULL, false},
 	[MF_WORKER_PRICING] = {"pricing", "mesflow pricing", "mf_pricing_main", false},
+	[MF_WORKER_DELIVERY] = {"delivery", "mesflow delivery", "mf_delivery_main", false},
 	[MF_WORKER_HOUSEKEEPING] = {"housekeeping", "mesflow housekeeping",
 	"mf_housekeeping_main", true}
 };

@@ -1,0 +1,326 @@
+/*
+ * delivery.h
+ *		The delivery worker's parts.  Private to src/delivery; README.md has the
+ *		whole.
+ *
+ *		endpoints.c		what is in the tables about endpoints
+ *		events.c		copies of events, shared by the deliveries of them
+ *		stream.c		reads the outbox into the lines of the endpoints
+ *		line.c			who is next at an endpoint: keys, retries
+ *		schedule.c		whose turn it is among endpoints: windows, rates
+ *		breaker.c		when to leave an endpoint alone
+ *		verdict.c		what an outcome means
+ *		request.c		what is sent
+ *		senders.c		the programs
+ *		record.c		writes down what came of it, in groups
+ *		delivery_worker.c	the order of these things in a turn
+ *
+ * A delivery comes from the stream, or from a row of _pending.  It stands in
+ * line, is sent, ends with a verdict, and is recorded:
+ *
+ *		WAITING ──► SENDING ──► ENDED ──► recorded: gone, or WAITING again with
+ *		   ▲           │ the sender died              a row of _pending (retry)
+ *		   └───────────┘
+ *
+ * Nothing here but the parts that say so has a transaction.
+ */
+#ifndef MF_DELIVERY_H
+#define MF_DELIVERY_H
+
+#include "datatype/timestamp.h"
+#include "frame/sending.h"
+#include "lib/ilist.h"
+#include "utils/uuid.h"
+#include "worker/worker.h"
+
+/* Most rows of _pending per endpoint that are held; more wait in the table. */
+#define MF_ROWS_HELD		10000
+
+/* Deliveries from the stream that an endpoint holds in memory, and bytes. */
+#define MF_STREAM_HELD		1000
+#define MF_STREAM_BYTES		(4 * 1024 * 1024)
+
+/* Bytes of events in memory, of all endpoints. */
+#define MF_EVENTS_BYTES		(64 * 1024 * 1024)
+
+#define MF_SCHEDULE_MAX		50
+
+typedef struct MfEndpoint MfEndpoint;
+typedef struct MfKeyLine MfKeyLine;
+typedef struct MfTick MfTick;
+
+/* An event in memory; freed with its last reference. */
+typedef struct MfEventCopy
+{
+	int			references;
+	Size		size;
+	int64		id;				/* outbox.id */
+	pg_uuid_t	event;
+	TimestampTz at;
+	int64		key_seq;		/* 0: none */
+	bool		has_order;
+	pg_uuid_t	order_id;
+	bool		has_correlation;
+	pg_uuid_t	correlation_id;
+	const char *type;
+	const char *key;
+	const char *partner;		/* NULL: none */
+	const char *traceparent;	/* NULL: none */
+	const char *body;
+	int			body_length;
+} MfEventCopy;
+
+typedef enum MfDeliveryState
+{
+	MF_DELIVERY_WAITING,
+	MF_DELIVERY_SENDING,
+	MF_DELIVERY_ENDED
+} MfDeliveryState;
+
+typedef enum MfVerdict
+{
+	MF_VERDICT_DELIVERED,
+	MF_VERDICT_RETRY,			/* at due_at */
+	MF_VERDICT_DEAD				/* for `reason` */
+} MfVerdict;
+
+typedef struct MfDelivery
+{
+	MfEndpoint *endpoint;
+	int64		id;				/* outbox.id */
+	pg_uuid_t	event_id;
+	char	   *key;
+	MfEventCopy *event;			/* NULL: to be loaded before it is sent */
+	MfDeliveryState state;
+	int			attempts;		/* that counted, before this one */
+	int			crashes;
+	TimestampTz first_at;
+
+	/* stream.c and record.c */
+	dlist_node	stream_node;	/* in endpoint->stream, while on_stream */
+	bool		on_stream;		/* holds the cursor */
+	bool		has_row;		/* in _pending */
+	bool		passed;			/* on_stream, but recorded: the cursor may
+								 * pass */
+	MfTick	   *tick;			/* the set it was read from, while on_stream */
+	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
+
+	/* line.c and schedule.c */
+	MfKeyLine  *key_line;		/* NULL: the endpoint keeps no order */
+	dlist_node	line_node;
+	TimestampTz due_at;			/* not before; with RETRY: the next try */
+
+	/* senders.c: while SENDING, and after */
+	uint64		tag;
+	int64		started;		/* mf_wait_now() */
+	TimestampTz sent_at;
+	uint8		span[8];
+
+	/* verdict.c: while ENDED */
+	MfVerdict	verdict;
+	bool		attempted;		/* there is an attempt to write down */
+	const char *reason;			/* with DEAD: a constant string */
+	int			status;			/* 0: no answer */
+	uint32		duration_us;
+	char	   *error;			/* NULL: none; else ours */
+	char	   *response;		/* NULL: none; else ours, valid UTF-8 */
+} MfDelivery;
+
+typedef enum MfOrdering
+{
+	MF_ORDERING_ORDER,			/* the next of a key when this one is over */
+	MF_ORDERING_NONE,
+	MF_ORDERING_STRICT			/* ... and recorded; a dead one stops the key */
+} MfOrdering;
+
+typedef enum MfFormatKind
+{
+	MF_FORMAT_STANDARD,
+	MF_FORMAT_CLOUDEVENTS,		/* structured */
+	MF_FORMAT_CLOUDEVENTS_BINARY
+} MfFormatKind;
+
+typedef enum MfEndpointState
+{
+	MF_ENDPOINT_ACTIVE,
+	MF_ENDPOINT_PAUSED,
+	MF_ENDPOINT_DISABLED
+} MfEndpointState;
+
+typedef enum MfBreakerState
+{
+	MF_BREAKER_CLOSED,
+	MF_BREAKER_OPEN,
+	MF_BREAKER_PROBING
+} MfBreakerState;
+
+/* As in _endpoint_troubles. */
+typedef struct MfTrouble
+{
+	MfBreakerState breaker;
+	TimestampTz breaker_until;	/* while open; 0: none */
+	int			opened;
+	TimestampTz failing_since;	/* 0: it works */
+	int			failures;
+	int			last_status;	/* 0: none */
+	char		last_error[MF_SENDER_ERROR + 1];	/* empty: none */
+	TimestampTz last_error_at;	/* 0: never */
+} MfTrouble;
+
+/* How an endpoint wants it: a row of the view _endpoint_settings. */
+typedef struct MfEndpointConfig
+{
+	MemoryContext context;		/* of all that follows */
+	const char *url;
+	const char *headers;		/* lines */
+	const char *user_password;
+	const char *bearer;
+	const char *ca;
+	const char *client_cert;
+	const char *client_key;
+	const char *allow_private;	/* lines */
+	const char *system;			/* NULL: none */
+	bool		receipts;		/* a 2xx is the system's receipt */
+	MfOrdering	ordering;
+	MfFormatKind format;
+	bool		needs_sql;		/* template or expand: _request_body() */
+	int			timeout_ms;
+	int			max_in_flight;
+	double		rate_per_second;	/* 0: no limit */
+	int			redirects;
+	int			schedule_count; /* 1 or more; pauses before try 1, 2, ... */
+	int			schedule_ms[MF_SCHEDULE_MAX];
+	int			secret_count;
+	MfBytes		secrets[MF_SENDER_SECRETS];
+	TimestampTz secret_expires; /* when to read it again; 0: never */
+} MfEndpointConfig;
+
+struct MfEndpoint
+{
+	dlist_node	node;			/* of all endpoints */
+	int			number;
+	char	   *name;
+	MfEndpointState state;
+	MfEndpointConfig *config;
+	uint32		version;		/* counts loads of config: tell the senders */
+	bool		dropped;		/* gone from the tables; freed when idle */
+
+	/* stream.c, record.c */
+	struct MfStream *stream;
+	dlist_head	held;			/* deliveries from the stream, in its order */
+	int			held_count;
+	Size		held_bytes;
+	int			rows;			/* held deliveries that have a row */
+	bool		rows_deep;		/* more rows are in the table */
+	int64		rows_upto;		/* rows up to this id are held */
+	bool		dirty;			/* its cursor is to be written */
+
+	/* To be written with the next group. */
+	MfTrouble	trouble;
+	bool		trouble_dirty;
+	MfEndpointState state_wanted;	/* differs from state: 410, disabled */
+	const char *state_reason;	/* constant string */
+
+	/* line.c, schedule.c, breaker.c, senders.c */
+	struct MfLine *line;		/* theirs; NULL until mf_line_open */
+	int			in_flight;
+	int64		queued;			/* in line, due or not */
+};
+
+/* ---- endpoints.c ---------------------------------------------------------- */
+
+/* All of them, for dlist_foreach over `node`. */
+extern dlist_head mf_endpoints;
+
+/* Reads what has changed in the tables; true where all is known. */
+extern bool mf_endpoints_turn(int64 now, bool woken);
+extern MfEndpoint *mf_endpoint_by_number(int number);
+
+/* Ends every endpoint in memory, and all deliveries: fenced, switched off. */
+extern void mf_endpoints_forget(void);
+
+/* ---- events.c -------------------------------------------------------------- */
+
+extern void mf_event_release(MfEventCopy *event);
+
+/*
+ * Loads the events of deliveries that have none, in a transaction of its own.
+ * False: not now, try again.  A delivery whose event is nowhere any more ends
+ * as dead, and its state says so.
+ */
+extern bool mf_events_load(MfDelivery **deliveries, int count);
+
+/* ---- stream.c -------------------------------------------------------------- */
+
+/* Reads on, for endpoints that have room; calls mf_line_add. */
+extern void mf_stream_turn(int64 now, bool woken);
+
+/* ---- record.c -------------------------------------------------------------- */
+
+/* ENDED deliveries, in the order they ended. */
+extern void mf_record_add(MfDelivery *delivery);
+
+/* How many ended deliveries wait to be recorded. */
+extern int	mf_record_waiting(void);
+
+/*
+ * Commits a group where one is due: 10 ms after its first result, or 512.
+ * Calls mf_line_recorded for each delivery of it; those that are over are then
+ * freed, and those that have another try are WAITING again.
+ */
+extern void mf_record_turn(int64 now);
+
+/* ---- line.c ---------------------------------------------------------------- */
+
+extern void mf_line_open(MfEndpoint *endpoint);
+
+/* Forgets all of an endpoint's deliveries that wait; frees nothing of theirs. */
+extern void mf_line_close(MfEndpoint *endpoint);
+
+/*
+ * Puts a WAITING delivery in line, behind those of its key.  Rows come in the
+ * order of their ids, and before what the stream brings.
+ */
+extern void mf_line_add(MfDelivery *delivery);
+
+/* Does an earlier delivery of its key, which has a row, hold it up? */
+extern bool mf_line_is_behind_row(const MfDelivery *delivery);
+
+/* A dead letter that nobody resolved stops this key of a strict endpoint. */
+extern void mf_line_block_key(MfEndpoint *endpoint, const char *key);
+extern void mf_line_unblock_keys(MfEndpoint *endpoint);
+
+/*
+ * It was recorded: with RETRY it has a row now and goes back to its place, due
+ * at due_at; else what waits behind it may go.
+ */
+extern void mf_line_recorded(MfDelivery *delivery);
+
+/* ---- schedule.c, senders.c ------------------------------------------------- */
+
+extern void mf_schedule_turn(int64 now);
+extern void mf_senders_init(void);
+extern void mf_senders_turn(int64 now);
+
+/* The endpoint's settings were read again, or it was dropped. */
+extern void mf_senders_target_changed(MfEndpoint *endpoint);
+
+/* Ends the programs; what was under way waits again, and counts no crash. */
+extern void mf_senders_stop(void);
+extern int	mf_senders_in_flight(void);
+
+/* NULL: they work. */
+extern const char *mf_senders_trouble(void);
+
+/* What each is called with when something ends.  breaker.c, verdict.c */
+extern void mf_verdict_give(MfDelivery *delivery, const MfOutcome *outcome);
+
+/* ---- delivery_worker.c ------------------------------------------------------ */
+
+/* Come back at this time (mf_wait_now()) at the latest. */
+extern void mf_delivery_due(int64 at);
+
+/* Lives as long as the worker: endpoints, deliveries, events. */
+extern MemoryContext mf_delivery_context;
+
+#endif							/* MF_DELIVERY_H */
