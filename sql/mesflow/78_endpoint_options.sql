@@ -65,8 +65,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT regexp_replace(split_part($1, '?', 1), '^([^/]*//)[^/@]*@', '\1')
          || CASE WHEN strpos($1, '?') > 0
-                 THEN '?' || (SELECT string_agg(CASE WHEN p.part = '' THEN '' WHEN strpos(p.part, '=') > 0 THEN split_part(p.part, '=', 1) || '=***' ELSE '***' END, '&' ORDER BY p.at)
-                                FROM unnest(string_to_array(substr($1, strpos($1, '?') + 1), '&')) WITH ORDINALITY AS p (part, at)) ELSE '' END
+                 THEN '?' || coalesce((SELECT string_agg(CASE WHEN p.part = '' THEN '' WHEN strpos(p.part, '=') > 0 THEN split_part(p.part, '=', 1) || '=***' ELSE '***' END, '&' ORDER BY p.at)
+                                FROM unnest(string_to_array(substr($1, strpos($1, '?') + 1), '&')) WITH ORDINALITY AS p (part, at)), '') ELSE '' END
 $$;
 COMMENT ON FUNCTION _bare_url(text) IS 'An address for others to see: no credentials, and names without values in its query.';
 

@@ -4,7 +4,7 @@ CREATE FUNCTION _event_passes(filter jsonpath, body text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT $1 IS NULL OR coalesce((SELECT CASE jsonb_typeof(f.item) WHEN 'boolean' THEN f.item = 'true' WHEN 'null' THEN false ELSE true END
+  SELECT $1 IS NULL OR coalesce((SELECT CASE coalesce(jsonb_typeof(f.item), 'null') WHEN 'boolean' THEN f.item = 'true' WHEN 'null' THEN false ELSE true END
                                    FROM (SELECT jsonb_path_query_first($2::jsonb, $1, '{}', true) AS item OFFSET 0) f), false)
 $$;
 COMMENT ON FUNCTION _event_passes(jsonpath, text) IS

@@ -69,9 +69,12 @@ BEGIN
   IF length($1) NOT BETWEEN 1 AND longest THEN
     PERFORM mesflow._refuse_option('template', format('has %s characters', length($1)), format('Give 1 to %s.', longest));
   END IF;
-  FOR part IN SELECT p.at, p.path FROM mesflow._template_parts($1) p WHERE p.at > 0 LOOP
+  FOR part IN SELECT p.at, p.path, lag(p.literal) OVER (ORDER BY p.at) AS before FROM mesflow._template_parts($1) p LOOP
+    CONTINUE WHEN part.at = 0;
     IF part.at > most THEN
       PERFORM mesflow._refuse_option('template', format('has more than %s paths', most), 'Take an object as a whole: {{data.order}}.');
+    ELSIF part.before ~ '(^|[^\\])(\\\\)*\\(u[0-9A-Fa-f]{0,3})?$' THEN
+      PERFORM mesflow._refuse_option('template', format('has half an escape before {{%s}}', left(part.path, 60)), 'A backslash takes the next character along: write \\ or \u005c for one that is text.');
     ELSIF part.path LIKE '$%' THEN
       BEGIN
         PERFORM part.path::jsonpath;
