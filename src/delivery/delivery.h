@@ -7,11 +7,13 @@
  *		events.c		copies of events, shared by the deliveries of them
  *		stream.c		reads the outbox into the lines of the endpoints
  *		line.c			who is next at an endpoint: keys, retries
- *		schedule.c		whose turn it is among endpoints: windows, rates
+ *		schedule.c		whose turn it is among endpoints
+ *		pace.c			how much an endpoint takes: windows, rates, shares
  *		breaker.c		when to leave an endpoint alone
  *		verdict.c		what an outcome means
  *		request.c		what is sent
- *		senders.c		the programs
+ *		senders.c		the programs: their lives
+ *		post.c			what goes into one, and what comes out
  *		record.c		writes down what came of it, in groups
  *		delivery_worker.c	the order of these things in a turn
  *
@@ -30,6 +32,7 @@
 #include "datatype/timestamp.h"
 #include "frame/sending.h"
 #include "lib/ilist.h"
+#include "lib/pairingheap.h"
 #include "utils/uuid.h"
 #include "worker/worker.h"
 
@@ -77,6 +80,16 @@ typedef enum MfDeliveryState
 	MF_DELIVERY_ENDED
 } MfDeliveryState;
 
+/* Where in line, while WAITING. */
+typedef enum MfPlace
+{
+	MF_PLACE_NONE,				/* not in line */
+	MF_PLACE_KEY,				/* behind another one of its key */
+	MF_PLACE_READY,				/* may go */
+	MF_PLACE_LATER,				/* may go at due_at */
+	MF_PLACE_APART				/* may go, in a program of its own */
+} MfPlace;
+
 typedef enum MfVerdict
 {
 	MF_VERDICT_DELIVERED,
@@ -92,7 +105,8 @@ typedef struct MfDelivery
 	char	   *key;
 	MfEventCopy *event;			/* NULL: to be loaded before it is sent */
 	MfDeliveryState state;
-	int			attempts;		/* that counted, before this one */
+	int			attempts;		/* that counted, before this one;
+								 * mf_line_recorded counts it */
 	int			crashes;
 	TimestampTz first_at;
 
@@ -106,11 +120,15 @@ typedef struct MfDelivery
 	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
 
 	/* line.c and schedule.c */
-	MfKeyLine  *key_line;		/* NULL: the endpoint keeps no order */
+	MfKeyLine  *key_line;		/* NULL: nothing waits for it */
+	MfPlace		place;
 	dlist_node	line_node;
-	TimestampTz due_at;			/* not before; with RETRY: the next try */
+	pairingheap_node due_node;	/* while LATER */
+	TimestampTz due_at;			/* not before; infinity: as soon as those
+								 * before it are over; with RETRY: the next
+								 * try */
 
-	/* senders.c: while SENDING, and after */
+	/* post.c: while SENDING, and after */
 	uint64		tag;
 	int64		started;		/* mf_wait_now() */
 	TimestampTz sent_at;
@@ -246,7 +264,8 @@ extern void mf_event_release(MfEventCopy *event);
 /*
  * Loads the events of deliveries that have none, in a transaction of its own.
  * False: not now, try again.  A delivery whose event is nowhere any more ends
- * as dead, and its state says so.
+ * as dead, and its state says so: ENDED, with verdict and reason.  The caller
+ * hands it on, to the line and to record.c.
  */
 extern bool mf_events_load(MfDelivery **deliveries, int count);
 
@@ -272,9 +291,17 @@ extern void mf_record_turn(int64 now);
 
 /* ---- line.c ---------------------------------------------------------------- */
 
+/*
+ * Before the first mf_line_add, when config is there; and again where that
+ * has another ordering: what waits is put in line anew.
+ */
 extern void mf_line_open(MfEndpoint *endpoint);
 
-/* Forgets all of an endpoint's deliveries that wait; frees nothing of theirs. */
+/*
+ * Forgets all of an endpoint's deliveries that wait; frees nothing of theirs.
+ * Those under way end as usual, by mf_record_add.  Do not free the endpoint
+ * before in_flight is 0.
+ */
 extern void mf_line_close(MfEndpoint *endpoint);
 
 /*
@@ -283,7 +310,10 @@ extern void mf_line_close(MfEndpoint *endpoint);
  */
 extern void mf_line_add(MfDelivery *delivery);
 
-/* Does an earlier delivery of its key, which has a row, hold it up? */
+/*
+ * Does an earlier delivery of its key, which has a row, hold it up, or a dead
+ * letter of a strict endpoint?
+ */
 extern bool mf_line_is_behind_row(const MfDelivery *delivery);
 
 /* A dead letter that nobody resolved stops this key of a strict endpoint. */
@@ -291,29 +321,35 @@ extern void mf_line_block_key(MfEndpoint *endpoint, const char *key);
 extern void mf_line_unblock_keys(MfEndpoint *endpoint);
 
 /*
- * It was recorded: with RETRY it has a row now and goes back to its place, due
- * at due_at; else what waits behind it may go.
+ * It was recorded: with RETRY it has a row now (set has_row first) and goes
+ * back to its place, WAITING, due at due_at, its attempt counted and the texts
+ * of the verdict freed; else what waits behind it may go.
  */
 extern void mf_line_recorded(MfDelivery *delivery);
 
 /* ---- schedule.c, senders.c ------------------------------------------------- */
 
-extern void mf_schedule_turn(int64 now);
+/*
+ * A turn hears first what became of requests, by mf_senders_turn, and sends
+ * last, by mf_schedule_turn, which also starts the programs: leave it out, and
+ * nothing is sent or started.
+ */
 extern void mf_senders_init(void);
 extern void mf_senders_turn(int64 now);
+extern void mf_schedule_turn(int64 now);
 
-/* The endpoint's settings were read again, or it was dropped. */
+/* The endpoint's settings or its state were read again, or it was dropped. */
 extern void mf_senders_target_changed(MfEndpoint *endpoint);
 
-/* Ends the programs; what was under way waits again, and counts no crash. */
+/*
+ * Ends the programs; what was under way waits again, and counts no crash.
+ * Call it before mf_line_close where both are to happen.
+ */
 extern void mf_senders_stop(void);
 extern int	mf_senders_in_flight(void);
 
 /* NULL: they work. */
 extern const char *mf_senders_trouble(void);
-
-/* What each is called with when something ends.  breaker.c, verdict.c */
-extern void mf_verdict_give(MfDelivery *delivery, const MfOutcome *outcome);
 
 /* ---- delivery_worker.c ------------------------------------------------------ */
 
