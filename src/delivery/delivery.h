@@ -6,7 +6,8 @@
  *		endpoints.c		what is in the tables about endpoints
  *		events.c		copies of events, shared by the deliveries of them
  *		stream.c		reads the outbox into the lines of the endpoints
- *		line.c			who is next at an endpoint: keys, retries
+ *		line.c			who is next at an endpoint: retries
+ *		keys.c			the same where the order of a key is kept
  *		schedule.c		whose turn it is among endpoints
  *		pace.c			how much an endpoint takes: windows, rates, shares
  *		breaker.c		when to leave an endpoint alone
@@ -119,7 +120,7 @@ typedef struct MfDelivery
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
 	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
 
-	/* line.c and schedule.c */
+	/* line.c, keys.c and schedule.c */
 	MfKeyLine  *key_line;		/* NULL: nothing waits for it */
 	MfPlace		place;
 	dlist_node	line_node;
@@ -289,7 +290,7 @@ extern int	mf_record_waiting(void);
  */
 extern void mf_record_turn(int64 now);
 
-/* ---- line.c ---------------------------------------------------------------- */
+/* ---- line.c, keys.c -------------------------------------------------------- */
 
 /*
  * Before the first mf_line_add, when config is there; and again where that
