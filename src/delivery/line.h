@@ -57,6 +57,7 @@ typedef struct MfLine
 	dlist_head	sending;		/* deliveries under way, the oldest first */
 	int			window;			/* so many at a time */
 	bool		slow_start;
+	bool		hangs;			/* its last request timed out */
 	int			successes;		/* since the window grew */
 	int64		halved_at;
 	int64		hold_until;		/* Retry-After */
@@ -160,6 +161,7 @@ extern int	mf_pace_room(void);
 extern void mf_pace_grow(MfLine *line);
 extern void mf_pace_halve(MfLine *line, const MfDelivery *delivery);
 extern void mf_pace_restart(MfLine *line);
+extern void mf_pace_hangs(MfLine *line, bool hangs);
 extern void mf_pace_hold(MfLine *line, int64 ms);
 
 /* ---- breaker.c ----------------------------------------------------------- */

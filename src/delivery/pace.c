@@ -9,7 +9,8 @@
  *
  * While more than half of all requests that may be under way are, an endpoint
  * has no more than its share of them.  So those that hang have at most the
- * other half and a share each, and the rest always goes round.
+ * other half and a share each; and where they are so many that this is all,
+ * a quarter is still kept for the rest.
  */
 #include "postgres.h"
 
@@ -23,11 +24,15 @@
 #define SLOW_MS			1000
 #define SLOW_WINDOW		8
 
+/* Those whose last request timed out have so many of four requests together. */
+#define HANGING_QUARTERS	3
+
 /* What a bucket holds: so many seconds of the rate. */
 #define BURST_S			0.1
 
 static int	under_way = 0;
 static int	competing = 0;
+static int	hanging_under_way = 0;
 
 /* Entries of mf_shared->in_flight that are free. */
 static int	unshown[MF_IN_FLIGHT_MAX];
@@ -118,6 +123,22 @@ mf_pace_competes(MfLine *line, bool competes)
 	line->competes = competes;
 }
 
+/* Its last request timed out, or did not. */
+void
+mf_pace_hangs(MfLine *line, bool hangs)
+{
+	if (line->hangs != hangs)
+		hanging_under_way += hangs ? line->endpoint->in_flight : -line->endpoint->in_flight;
+	line->hangs = hangs;
+}
+
+static bool
+hang_too_many(void)
+{
+	return hanging_under_way > 0 &&
+		4 * (hanging_under_way + 1) > HANGING_QUARTERS * mf_guc_delivery_max_in_flight;
+}
+
 /* The window, within what the endpoint's settings and its slowness allow. */
 static int
 allowed_window(const MfLine *line, int64 now)
@@ -166,6 +187,8 @@ mf_pace_allows(MfLine *line, int64 now, int64 *until)
 	if (mf_pace_is_scarce() &&
 		endpoint->in_flight >= Max(1, mf_guc_delivery_max_in_flight / Max(competing, 1)))
 		return MF_PACE_SHARE;
+	if (line->hangs && hang_too_many())
+		return MF_PACE_SHARE;
 	if (rate > 0)
 	{
 		fill_bucket(line, now);
@@ -185,6 +208,7 @@ mf_pace_started(MfDelivery *delivery, int64 now)
 	MfLine	   *line = delivery->endpoint->line;
 
 	under_way++;
+	hanging_under_way += line->hangs;
 	delivery->endpoint->in_flight++;
 	delivery->started = now;
 	dlist_push_tail(&line->sending, &delivery->line_node);
@@ -200,6 +224,7 @@ mf_pace_stopped(MfDelivery *delivery)
 	MfLine	   *line = delivery->endpoint->line;
 
 	under_way--;
+	hanging_under_way -= line->hangs;
 	delivery->endpoint->in_flight--;
 	dlist_delete(&delivery->line_node);
 

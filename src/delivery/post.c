@@ -254,7 +254,7 @@ tell(MfSender *sender, MfEndpoint *endpoint)
 	if (line->target < 0)
 		line->target = take_target();
 	if (line->target < 0)
-		return MF_POSTED_IMPOSSIBLE;
+		return MF_POSTED_NO_TARGET;
 	if (*told(sender, line->target) == version)
 		return MF_POSTED;
 
@@ -262,7 +262,7 @@ tell(MfSender *sender, MfEndpoint *endpoint)
 	while (!mf_sending_add_target(&sender->targets, &target))
 	{
 		if (sender->targets.count == 0)
-			return errno == EINVAL ? MF_POSTED_IMPOSSIBLE : MF_POSTED_LATER;
+			return errno == EINVAL ? MF_POSTED_NO_TARGET : MF_POSTED_LATER;
 		if (!flush(sender))
 			return MF_POSTED_LATER;
 	}
@@ -319,7 +319,7 @@ mf_post_send(MfSender *sender, MfDelivery *delivery, const MfRequest *request)
 	while (!mf_sending_add_request(&sender->requests, &tagged))
 	{
 		if (sender->requests.count == 0)
-			posted = errno == EINVAL ? MF_POSTED_IMPOSSIBLE : MF_POSTED_LATER;
+			posted = errno == EINVAL ? MF_POSTED_NO_REQUEST : MF_POSTED_LATER;
 		else if (!flush(sender))
 			posted = MF_POSTED_LATER;
 		else

@@ -387,14 +387,19 @@ shrink(void)
 
 /*
  * Builds and sends deliveries, each of which has its event and was counted by
- * mf_pace_started.  What cannot be sent now goes back in line.
+ * mf_pace_started.  What cannot be sent now goes back in line: false.
  */
-void
+bool
 mf_request_send(MfSender *sender, MfDelivery **deliveries, int count)
 {
 	MemoryContext made = AllocSetContextCreate(CurrentMemoryContext,
 											   "mesflow requests",
 											   ALLOCSET_DEFAULT_SIZES);
+	static const MfOutcome no_target = {
+		.kind = MF_OUTCOME_CONFIG,
+		.retry_after_s = -1,
+		.error = "the settings are larger than what can be told"
+	};
 	MfBytes    *bodies;
 	bool		needs_sql = false;
 	bool		later = false;
@@ -432,8 +437,12 @@ mf_request_send(MfSender *sender, MfDelivery **deliveries, int count)
 				later = true;
 				sent--;
 				break;
-			case MF_POSTED_IMPOSSIBLE:
-				mf_verdict_refuse(delivery, "the request is beyond what can be sent");
+			case MF_POSTED_NO_TARGET:
+				delivery->sent_at = GetCurrentTimestamp();
+				mf_verdict_give(delivery, &no_target);
+				break;
+			case MF_POSTED_NO_REQUEST:
+				mf_verdict_refuse(delivery, "the request is larger than what can be sent");
 		}
 		shrink();
 	}
@@ -443,4 +452,5 @@ mf_request_send(MfSender *sender, MfDelivery **deliveries, int count)
 		if (deliveries[i]->state != MF_DELIVERY_ENDED)
 			mf_schedule_return(deliveries[i]);
 	MemoryContextDelete(made);
+	return !later;
 }

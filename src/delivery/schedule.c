@@ -38,8 +38,8 @@
 #define UNRECORDED_MAX	4096
 #define UNRECORDED_MS	100
 
-/* After events could not be loaded. */
-#define LOAD_PAUSE_MS	100
+/* After events could not be loaded, or bodies not made. */
+#define PAUSE_MS		100
 
 static int	compare_wakes(const pairingheap_node *a, const pairingheap_node *b,
 						  void *arg);
@@ -337,7 +337,7 @@ load(MfDelivery **chosen, int count)
 			if (chosen[i]->event == NULL)
 				missing[missing_count++] = chosen[i];
 		if (missing_count > 0 && !mf_events_load(missing, missing_count))
-			load_not_before = turn_now + LOAD_PAUSE_MS;
+			load_not_before = turn_now + PAUSE_MS;
 	}
 
 	/* Backwards, so that they stand in front again in their order. */
@@ -346,7 +346,10 @@ load(MfDelivery **chosen, int count)
 		if (chosen[i]->state == MF_DELIVERY_ENDED)
 			mf_verdict_pass_on(chosen[i]);
 		else if (chosen[i]->event == NULL)
+		{
+			load_not_before = turn_now + PAUSE_MS;
 			mf_schedule_return(chosen[i]);
+		}
 		else
 			continue;
 		chosen[i] = NULL;
@@ -388,7 +391,7 @@ send_apart(void)
 			return;
 		start(delivery);
 		if (load(&delivery, 1) == 1)
-			mf_request_send(sender, &delivery, 1);
+			(void) mf_request_send(sender, &delivery, 1);
 		mf_post_flush(sender, turn_now);
 	}
 }
@@ -409,7 +412,11 @@ send_all(MfSender *sender, int64 now)
 		if (count == 0)
 			return;
 		count = load(chosen, count);
-		mf_request_send(sender, chosen, count);
+		if (!mf_request_send(sender, chosen, count))
+		{
+			mf_delivery_due(now + PAUSE_MS);
+			return;
+		}
 		mf_worker_check();
 		if (mf_wait_now() - now > TURN_MS)
 		{

@@ -261,12 +261,17 @@ mf_senders_find_apart(int64 now)
 
 /* ---- ending --------------------------------------------------------------------- */
 
-/* One that has worked is gone: when may there be another? */
+/*
+ * One that has worked is gone: when may there be another?  Those for one
+ * delivery end for its sake, and it waits for that.
+ */
 static void
 count_life(const MfSender *sender, int64 now)
 {
 	int64		pause = PAUSE_MIN_MS;
 
+	if (sender->apart)
+		return;
 	if (now - sender->since >= SHORT_LIFE_MS)
 		short_lives = 0;
 	for (int i = 1; i < short_lives && pause < PAUSE_MAX_MS; i++)

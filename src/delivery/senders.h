@@ -63,7 +63,8 @@ typedef enum MfPosted
 {
 	MF_POSTED,
 	MF_POSTED_LATER,			/* its socket is full */
-	MF_POSTED_IMPOSSIBLE		/* beyond the bounds of what can be sent */
+	MF_POSTED_NO_TARGET,		/* its endpoint is beyond what can be told */
+	MF_POSTED_NO_REQUEST		/* it is beyond what can be sent */
 } MfPosted;
 
 /* Before a program's first message, and after its end. */
@@ -97,8 +98,11 @@ extern void mf_post_read_settings(void);
 
 /* ---- request.c ----------------------------------------------------------- */
 
-/* Builds and sends deliveries, each of which has its event. */
-extern void mf_request_send(MfSender *sender, MfDelivery **deliveries,
+/*
+ * Builds and sends deliveries, each of which has its event.  False: some could
+ * not be sent now and are back in line; try again later.
+ */
+extern bool mf_request_send(MfSender *sender, MfDelivery **deliveries,
 							int count);
 
 #endif							/* MF_DELIVERY_SENDERS_H */

@@ -232,6 +232,7 @@ teach(MfDelivery *delivery, const MfOutcome *outcome, MfMeaning meaning,
 		error = status;
 	}
 
+	mf_pace_hangs(line, outcome->kind == MF_OUTCOME_TIMEOUT);
 	if (meaning == MF_MEANS_DELIVERED)
 		mf_pace_grow(line);
 	else if (is_too_much(outcome))
@@ -287,7 +288,8 @@ mf_verdict_refuse(MfDelivery *delivery, const char *error)
 	delivery->sent_at = GetCurrentTimestamp();
 	set_error(delivery, error);
 	decide_failure(delivery, true, 0);
-	mf_breaker_note(delivery, MF_HEALTH_UNKNOWN, error);
+	mf_breaker_note(delivery, MF_HEALTH_UNKNOWN,
+					delivery->error != NULL ? delivery->error : "no body");
 	finish(delivery);
 }
 
