@@ -19,7 +19,7 @@
 #define CONNECT_TIMEOUT_MS	10000
 
 /* A program has so much longer than the request to say that time is up. */
-#define GRACE_MS			30000
+#define GRACE_MS			10000
 
 #define ENTRIES				(MF_SENDER_SLOTS + MF_SENDERS_APART)
 #define INDEX_BITS			16
@@ -55,7 +55,7 @@ static uint32 allowed_version = 0;
 
 /* ---- settings ----------------------------------------------------------------- */
 
-/* Names with commas between them become lines. */
+/* Names with commas between them become lines, of printable characters. */
 static char *
 make_lines(const char *list)
 {
@@ -66,7 +66,7 @@ make_lines(const char *list)
 	{
 		if (*at != ',' && *at != '\0')
 		{
-			if (!isspace((unsigned char) *at))
+			if (*at > 0x20 && *at < 0x7f)
 				*to++ = *at;
 			continue;
 		}

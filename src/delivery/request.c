@@ -398,7 +398,7 @@ mf_request_send(MfSender *sender, MfDelivery **deliveries, int count)
 	static const MfOutcome no_target = {
 		.kind = MF_OUTCOME_CONFIG,
 		.retry_after_s = -1,
-		.error = "the settings are larger than what can be told"
+		.error = "the settings cannot be used"
 	};
 	MfBytes    *bodies;
 	bool		needs_sql = false;

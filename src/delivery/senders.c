@@ -45,9 +45,6 @@
 
 #define FRAMES_PER_TURN		64
 
-/* SIGKILL of a program that is larger than this may be its own fault. */
-#define LARGE_KB			(256 * 1024)
-
 /* What HELLO and SENT are in a mask of types. */
 #define ACCEPTS(type)		(1U << ((type) - MF_SENDING_HELLO))
 
@@ -301,14 +298,15 @@ misbehaved(MfSender *sender, int64 now, const char *why)
 	dispose(sender);
 }
 
-/* Was it killed by somebody, rather than ended by what it did? */
+/*
+ * Was it killed by somebody, rather than ended by what it did?  Nobody knows
+ * where somebody else has reaped it.
+ */
 static MfLoss
 loss_of(const MfProgramEnd *end)
 {
-	if (end->signal == SIGKILL && end->max_rss_kb < LARGE_KB)
+	if (end->signal == SIGKILL || end->exit_status == -1)
 		return MF_LOSS_KILLED;
-	if (end->signal == 0 && end->exit_status == -1)
-		return MF_LOSS_KILLED;	/* nobody knows */
 	return MF_LOSS_CRASHED;
 }
 
