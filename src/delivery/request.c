@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/pg_prng.h"
 #include "guc.h"
 #include "outbox/outbox.h"
 #include "plan.h"
@@ -124,8 +125,7 @@ make_span(MfDelivery *delivery)
 	uint64		span = 0;
 
 	while (span == 0)
-		if (!pg_strong_random(&span, sizeof(span)))
-			elog(ERROR, "could not get random bytes");
+		span = pg_prng_uint64(&pg_global_prng_state);
 	memcpy(delivery->span, &span, sizeof(delivery->span));
 }
 
