@@ -26,6 +26,9 @@
 /* Memory of a request that is kept for the next one. */
 #define MEMORY_KEPT		(64 * 1024)
 
+/* libcurl's own 64 kB are more than malloc gives and takes back cheaply. */
+#define UPLOAD_BUFFER	16384L
+
 /* Names of hosts move: no connection is kept longer.  Seconds. */
 #define CONNECTION_IDLE 55L
 #define CONNECTION_LIFE 300L
@@ -46,6 +49,14 @@ reserve(MfTransfer *transfer, size_t size)
 	transfer->memory = memory;
 	transfer->room = size;
 	return true;
+}
+
+static MfBytes
+text_of(const char *text)
+{
+	MfBytes		bytes = {text, strlen(text)};
+
+	return bytes;
 }
 
 static size_t
@@ -123,12 +134,12 @@ mf_transfer_prepare(MfTransfer *transfer, const MfRequest *request,
 	const size_t nodes = OWN_HEADERS + count_lines(request->headers);
 	const size_t signatures = destination->signer_count * MF_SIGNATURE_TEXT;
 	const MfBytes content_type = destination->content_type == NULL ?
-		request->content_type : (MfBytes) {destination->content_type,
-		strlen(destination->content_type)};
+	request->content_type : text_of(destination->content_type);
 	const size_t texts = 200 + request->id.length + signatures +
-		content_type.length + request->headers.length;
+	content_type.length + request->headers.length;
 	const size_t copied = mapping.start == NULL ? request->body.length : 0;
 	HeaderWriter out;
+	MfBytes		body;
 	char		timestamp[24];
 	char	   *start;
 
@@ -136,33 +147,30 @@ mf_transfer_prepare(MfTransfer *transfer, const MfRequest *request,
 		return false;
 	transfer->tag = request->tag;
 	transfer->mapping = mapping;
-	transfer->body = request->body.data;
-	transfer->body_length = request->body.length;
+	body = request->body;
 	if (mapping.start == NULL)
 	{
-		char	   *body = transfer->memory + transfer->room - copied;
+		char	   *copy = transfer->memory + transfer->room - copied;
 
 		if (copied > 0)
-			memcpy(body, request->body.data, copied);
-		transfer->body = body;
+			memcpy(copy, request->body.data, copied);
+		body.data = copy;
 	}
+	transfer->body = body;
 
 	out.node = (struct curl_slist *) transfer->memory;
 	out.at = transfer->memory + nodes * sizeof(struct curl_slist);
 	transfer->headers = out.node;
 	snprintf(timestamp, sizeof(timestamp), "%lld", (long long) time(NULL));
 	add_header(&out, "webhook-id: ", request->id);
-	add_header(&out, "webhook-timestamp: ",
-			   (MfBytes) {timestamp, strlen(timestamp)});
+	add_header(&out, "webhook-timestamp: ", text_of(timestamp));
 	if (destination->signer_count > 0)
 	{
 		start = out.at;
 		out.at = stpcpy(start, "webhook-signature: ");
 		if (!mf_signature_write(destination->signers,
 								destination->signer_count, request->id,
-								timestamp,
-								(MfBytes) {transfer->body,
-										   transfer->body_length}, out.at))
+								timestamp, body, out.at))
 			return false;
 		out.at += strlen(out.at);
 		end_header(&out, start);
@@ -181,7 +189,6 @@ mf_transfer_clear(MfTransfer *transfer)
 	if (transfer->mapping.start != NULL)
 		munmap(transfer->mapping.start, transfer->mapping.size);
 	transfer->mapping.start = NULL;
-	transfer->body = NULL;
 	transfer->headers = NULL;
 	mf_route_free(&transfer->hop);
 	if (transfer->room > MEMORY_KEPT)
@@ -319,7 +326,7 @@ static bool
 set_blob(CURL *easy, CURLoption option, MfBytes bytes)
 {
 	struct curl_blob blob = {(void *) bytes.data, bytes.length,
-		CURL_BLOB_NOCOPY};
+	CURL_BLOB_NOCOPY};
 
 	return bytes.length == 0 ||
 		curl_easy_setopt(easy, option, &blob) == CURLE_OK;
@@ -353,6 +360,7 @@ configure_destination(MfTransfer *transfer)
 	SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE);
 	SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, mf_transfer_close_socket);
@@ -399,8 +407,8 @@ mf_transfer_configure(MfTransfer *transfer, const MfAddress *address)
 
 	/*
 	 * The address that was looked at and found allowed, for whatever host and
-	 * port: so libcurl never looks up a name, and uses a connection again only
-	 * for the same address.
+	 * port: so libcurl never looks up a name, and uses a connection again
+	 * only for the same address.
 	 */
 	if (fresh || transfer->connect_to == NULL ||
 		!mf_address_equal(address, &transfer->connected_to))
@@ -438,9 +446,9 @@ mf_transfer_configure(MfTransfer *transfer, const MfAddress *address)
 	return curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 							transfer->headers) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-						 transfer->body) == CURLE_OK &&
+						 transfer->body.data) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-						 (curl_off_t) transfer->body_length) == CURLE_OK &&
+						 (curl_off_t) transfer->body.length) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
 						 left > 0 ? (long) left : 1L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,

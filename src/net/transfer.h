@@ -52,8 +52,7 @@ struct MfTransfer
 	int64_t		started;
 	int64_t		deadline;
 	MfMapping	mapping;
-	const char *body;
-	size_t		body_length;
+	MfBytes		body;
 	struct curl_slist *headers;
 	struct curl_slist *last_own;	/* before the target's */
 
