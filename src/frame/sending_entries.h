@@ -1,7 +1,7 @@
 /*
  * sending_entries.h
  *		The entries of frames as bytes, and the rules they obey.  Private to
- *		src/frame and its tests.
+ *		src/frame, its tests, and the program that asks for a person.
  *
  * Integers are little-endian; enums and booleans one byte; blocks of bytes
  * have their length, in four bytes, before them.  The header of every frame:
