@@ -4,7 +4,9 @@
  *		whole.
  *
  *		endpoints.c		what is in the tables about endpoints
+ *		settings.c		a row of the view _endpoint_settings
  *		events.c		copies of events, shared by the deliveries of them
+ *		rows.c			deliveries from the rows of _pending
  *		stream.c		reads the outbox into the lines of the endpoints
  *		line.c			who is next at an endpoint: retries
  *		keys.c			the same where the order of a key is kept
@@ -114,10 +116,13 @@ typedef struct MfDelivery
 	/* stream.c and record.c */
 	dlist_node	stream_node;	/* in endpoint->stream, while on_stream */
 	bool		on_stream;		/* holds the cursor */
-	bool		has_row;		/* in _pending */
+	bool		has_row;		/* in _pending; row_node is in
+								 * endpoint->row_list */
+	bool		recording;		/* in the group that is being committed */
 	bool		passed;			/* on_stream, but recorded: the cursor may
 								 * pass */
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
+	dlist_node	row_node;
 	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
 
 	/* line.c, keys.c and schedule.c */
@@ -226,13 +231,15 @@ struct MfEndpoint
 
 	/* stream.c, record.c */
 	struct MfStream *stream;
+	dlist_head	row_list;		/* deliveries that have a row */
 	dlist_head	held;			/* deliveries from the stream, in its order */
 	int			held_count;
 	Size		held_bytes;
-	int			rows;			/* held deliveries that have a row */
+	int			rows;			/* in row_list */
 	bool		rows_deep;		/* more rows are in the table */
 	int64		rows_upto;		/* rows up to this id are held */
 	bool		dirty;			/* its cursor is to be written */
+	struct MfPosition *position;	/* in the group that is being written */
 
 	/* To be written with the next group. */
 	MfTrouble	trouble;
@@ -258,9 +265,18 @@ extern MfEndpoint *mf_endpoint_by_number(int number);
 /* Ends every endpoint in memory, and all deliveries: fenced, switched off. */
 extern void mf_endpoints_forget(void);
 
+/* The endpoint has been dropped and nothing of it is left. */
+extern void mf_endpoint_free_dropped(void);
+
 /* ---- events.c -------------------------------------------------------------- */
 
 extern void mf_event_release(MfEventCopy *event);
+
+/* A WAITING delivery, in no line yet; with a reference to the event, if any. */
+extern MfDelivery *mf_delivery_make(MfEndpoint *endpoint, int64 id,
+									const pg_uuid_t *event_id, const char *key,
+									MfEventCopy *event);
+extern void mf_delivery_free(MfDelivery *delivery);
 
 /*
  * Loads the events of deliveries that have none, in a transaction of its own.

@@ -20,8 +20,8 @@ PG_FUNCTION_INFO_V1(mesflow_mark);
 PG_FUNCTION_INFO_V1(mesflow_unread);
 PG_FUNCTION_INFO_V1(mesflow_unread_ids);
 
-#define ENDPOINT_READER	"endpoint "		/* and the endpoint's name */
-#define ENDPOINT_EVENTS	"endpoint."		/* are for the endpoint of their key */
+#define ENDPOINT_READER	"endpoint " /* and the endpoint's name */
+#define ENDPOINT_EVENTS	"endpoint." /* are for the endpoint of their key */
 
 /* What an endpoint has done beyond its position. */
 static MfPlan done_plan = {
