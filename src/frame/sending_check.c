@@ -71,13 +71,14 @@ static const char *
 check_headers(MfBytes headers)
 {
 	const char *at = headers.data;
-	const char *end = at + headers.length;
+	const char *end;
 	int			lines = 0;
 
 	if (headers.length == 0)
 		return NULL;
 	if (headers.length > MF_SENDING_HEADERS)
 		return "the headers are too long";
+	end = at + headers.length;
 	while (at < end)
 	{
 		const char *newline = memchr(at, '\n', (size_t) (end - at));

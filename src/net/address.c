@@ -284,14 +284,15 @@ bool
 mf_allow_parse(MfBytes lines, MfAllowList *list)
 {
 	const char *at = lines.data;
-	const char *end = at + lines.length;
-	size_t		room = 0;
+	const char *end;
+	size_t		room = 1;
 
 	memset(list, 0, sizeof(*list));
+	if (lines.length == 0)
+		return true;
+	end = at + lines.length;
 	for (size_t i = 0; i < lines.length; i++)
 		room += at[i] == '\n';
-	if (room == 0)
-		return true;
 	list->entries = calloc(room, sizeof(*list->entries));
 	if (list->entries == NULL)
 		return false;

@@ -140,8 +140,11 @@ mf_has_header(MfBytes lines, const char *name)
 {
 	const size_t length = strlen(name);
 	const char *at = lines.data;
-	const char *end = at + lines.length;
+	const char *end;
 
+	if (lines.length == 0)
+		return false;
+	end = at + lines.length;
 	while (at < end)
 	{
 		const char *newline = memchr(at, '\n', (size_t) (end - at));
@@ -179,7 +182,8 @@ make_headers(MfDestination *destination, const MfTarget *target)
 {
 	static const char content_type[] = "content-type:";
 	const char *at = target->headers.data;
-	const char *end = at + target->headers.length;
+	const char *end = target->headers.length == 0 ? at :
+	at + target->headers.length;
 	bool		good = true;
 
 	while (at < end && good)

@@ -63,7 +63,7 @@ static size_t
 count_lines(MfBytes lines)
 {
 	const char *at = lines.data;
-	const char *end = at + lines.length;
+	const char *end = lines.length == 0 ? at : at + lines.length;
 	size_t		count = 0;
 
 	while (at < end)
@@ -107,7 +107,7 @@ static void
 add_lines(HeaderWriter *out, MfBytes lines)
 {
 	const char *at = lines.data;
-	const char *end = at + lines.length;
+	const char *end = lines.length == 0 ? at : at + lines.length;
 
 	while (at < end)
 	{

@@ -68,7 +68,6 @@ kind_of(CURLcode code)
 		case CURLE_SSL_CERTPROBLEM:
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_URL_MALFORMAT:
-		case CURLE_UNSUPPORTED_PROTOCOL:
 			return MF_OUTCOME_CONFIG;
 		case CURLE_GOT_NOTHING:
 		case CURLE_SEND_ERROR:
@@ -80,20 +79,24 @@ kind_of(CURLcode code)
 	}
 }
 
-static double
-seconds_of(CURL *easy, CURLINFO what)
+/* Has anything of the request been sent?  Then there was a connection. */
+static bool
+was_sent(CURL *easy)
 {
-	curl_off_t	time = 0;
+	long		size = 0;
 
-	(void) curl_easy_getinfo(easy, what, &time);
-	return (double) time;
+	(void) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &size);
+	return size > 0;
 }
 
-/* Was there a connection, TLS included, that a request could go over? */
+/* Has TCP been connected?  Not known of a connection that is used again. */
 static bool
 was_connected(CURL *easy)
 {
-	return seconds_of(easy, CURLINFO_PRETRANSFER_TIME_T) > 0;
+	curl_off_t	time = 0;
+
+	(void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &time);
+	return time > 0;
 }
 
 bool
@@ -101,8 +104,8 @@ mf_verdict_unconnected(MfTransfer *transfer, CURLcode code)
 {
 	return !transfer->refused &&
 		(code == CURLE_COULDNT_CONNECT ||
-		 (code == CURLE_OPERATION_TIMEDOUT &&
-		  seconds_of(transfer->easy, CURLINFO_CONNECT_TIME_T) <= 0));
+		 (code == CURLE_OPERATION_TIMEDOUT && !was_sent(transfer->easy) &&
+		  !was_connected(transfer->easy)));
 }
 
 /* How far it got until time was up. */
@@ -112,9 +115,9 @@ say_timeout(MfTransfer *transfer, long status, MfOutcome *outcome)
 	const MfDestination *destination = transfer->destination;
 	CURL	   *easy = transfer->easy;
 
-	if (seconds_of(easy, CURLINFO_CONNECT_TIME_T) <= 0)
+	if (!was_sent(easy) && !was_connected(easy))
 		mf_verdict_say(outcome, MF_OUTCOME_TIMEOUT, "no connection in time");
-	else if (!was_connected(easy))
+	else if (!was_sent(easy))
 		mf_verdict_say(outcome, MF_OUTCOME_TIMEOUT,
 					   "the TLS handshake was not over in time");
 	else if (status == 0)
@@ -178,12 +181,10 @@ mf_verdict(MfTransfer *transfer, CURLcode code, MfOutcome *outcome)
 	char		address[MF_ADDRESS_TEXT];
 	long		status = 0;
 	long		connects = 0;
-	long		sent = 0;
 
 	(void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	(void) curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-	(void) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
-	outcome->reused = connects == 0 && sent > 0;
+	outcome->reused = connects == 0 && was_sent(easy);
 	outcome->error[0] = '\0';
 	outcome->retry_after_s = -1;
 	outcome->status = 0;
