@@ -11,8 +11,8 @@ use warnings;
 use Exporter qw(import);
 use JSON::PP;
 
-our @EXPORT_OK = qw(read_ledger missing ghosts disorder repeated unsigned
-  unlike_cloudevents gaps moved_rows first_arrivals);
+our @EXPORT_OK = qw(read_ledger missing ghosts disorder steps_back repeated unsigned
+  unlike_cloudevents gaps moved_rows first_arrivals accepted);
 
 # read_ledger(FILE): its entries.  The last line may be in the making.
 sub read_ledger
@@ -36,6 +36,14 @@ sub first_arrivals
 	my %seen;
 
 	return grep { defined $_->{id} && !$seen{"$_->{path} $_->{id}"}++ } @$arrivals;
+}
+
+# Those that were answered with 2xx.
+sub accepted
+{
+	my ($arrivals) = @_;
+
+	return grep { ($_->{status} // 0) =~ /^2\d\d$/ } @$arrivals;
 }
 
 # Every committed event was received.
@@ -95,16 +103,43 @@ sub gaps
 	return @wrong;
 }
 
-# repeated(ARRIVALS [, ALLOWED]): ids that came to a path more than once;
-# those that a kill met on their way, the keys of ALLOWED, may.
+# repeated(ARRIVALS [, KILLS]): arrivals of what had come to that path before,
+# unless a kill was in between that may have met it on its way: KILLS are
+# [FROM, TO], in milliseconds as the receiver counts them.
 sub repeated
 {
-	my ($arrivals, $allowed) = @_;
-	my %times;
+	my ($arrivals, $kills) = @_;
+	my (%last, @wrong);
 
-	$times{"$_->{path} $_->{id}"}++ foreach grep { defined $_->{id} } @$arrivals;
-	return map { "$_: $times{$_} times" }
-	  grep { $times{$_} > 1 && !$allowed->{ (split / /)[1] } } sort keys %times;
+	foreach my $arrival (grep { defined $_->{id} } @$arrivals)
+	{
+		my $before = $last{"$arrival->{path} $arrival->{id}"};
+
+		push @wrong, "$arrival->{id} at $arrival->{path}"
+		  if $before && !grep { $before->{at} <= $_->[1] && $arrival->{at} >= $_->[0] } @{ $kills // [] };
+		$last{"$arrival->{path} $arrival->{id}"} = $arrival;
+	}
+	return @wrong;
+}
+
+# The stricter order: of a key nothing comes, not even again, after something
+# that was written later.
+sub steps_back
+{
+	my ($events, $arrivals) = @_;
+	my %event = map { $_->{id} => $_ } @$events;
+	my (%last, @wrong);
+
+	foreach my $arrival (@$arrivals)
+	{
+		my $event = $event{ $arrival->{id} // '' } or next;
+		my $place = "$event->{key} at $arrival->{path}";
+
+		push @wrong, "$place: $event->{number} after $last{$place}"
+		  if defined $last{$place} && $event->{number} < $last{$place};
+		$last{$place} = $event->{number};
+	}
+	return @wrong;
 }
 
 # Every verifier accepts every request with each of so many secrets (1).
