@@ -70,6 +70,18 @@ sub run
 	return;
 }
 
+# run_as(CONFIG): the same again, with other settings of its own.
+sub run_as
+{
+	my ($self, %config) = @_;
+
+	$self->stop;
+	$self->{config} = { %{ $self->{config} }, %config };
+	$self->configure;
+	$self->run;
+	return;
+}
+
 # It ends when nobody holds the other end of its input.
 sub stop
 {

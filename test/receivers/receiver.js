@@ -7,8 +7,9 @@
 //
 // FOLDER/config.json is read again whenever it has been replaced:
 //
-//	tls		{key, cert, ca}: PEM; with ca a client must show a certificate
-//	port		where to listen (read once); 0: anywhere
+//	tls		{key, cert, ca, ...} as tls.createServer() takes them; with ca a
+//			client must show a certificate
+//	host, port	where to listen: 127.0.0.1, and 0 for any port
 //	paths		{"/path": SETTINGS}, "*" for all others
 //
 // SETTINGS of a path:
@@ -25,7 +26,7 @@
 //		reset-on-reuse	the same, unless it is the connection's first request
 //		short, long	the body is shorter, longer than content-length
 //		garbage		what is no HTTP
-//		kill		kill -9 of the process whose pid is in the file `pid`
+//		kill		`signal` (SIGKILL) for each sender of the process `worker`
 //	failures	so many requests with the same webhook-id have `failure`
 //			instead, SETTINGS again
 //	rules		[{match: REGEXP, ...SETTINGS}]: instead, where the body matches
@@ -117,6 +118,17 @@ function pour(response, bytes, where) {
 	more();
 }
 
+// Which of them holds the connection, nobody may look up: they do not let
+// their descriptors be seen.
+function isSender(pid, worker) {
+	try {
+		const [, name, parent] = /\((.*)\) \S (\d+)/.exec(fs.readFileSync(`/proc/${pid}/stat`));
+		return name === 'mesflow-sender' && Number(parent) === worker;
+	} catch {
+		return false;
+	}
+}
+
 const modes = {
 	answer,
 	hang() {},
@@ -151,8 +163,12 @@ const modes = {
 	garbage({ socket }) {
 		socket.end('220 this is another protocol\r\n');
 	},
-	kill({ socket }, { pid }) {
-		process.kill(Number(fs.readFileSync(pid)), 'SIGKILL');
+	kill({ socket }, { worker, signal = 'SIGKILL' }) {
+		for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+			if (isSender(pid, worker)) {
+				process.kill(Number(pid), signal);
+			}
+		}
 		socket.destroy();
 	},
 };
@@ -208,13 +224,13 @@ function take(request, response) {
 
 // ---- the whole --------------------------------------------------------------
 
-const listen = (server, port) =>
-	new Promise((done) => server.listen(port, '127.0.0.1', () => done(server.address().port)));
+const listen = (server, port, host) =>
+	new Promise((done) => server.listen(port, host, () => done(server.address().port)));
 
 async function main() {
 	await verify.load();
 
-	const { tls, port } = configuration();
+	const { tls, port = 0, host = '127.0.0.1' } = configuration();
 	const server = tls
 		? https.createServer({ ...tls, requestCert: Boolean(tls.ca), rejectUnauthorized: Boolean(tls.ca) }, take)
 		: http.createServer(take);
@@ -224,7 +240,7 @@ async function main() {
 	server.on(tls ? 'secureConnection' : 'connection', (socket) => {
 		socket.number = ++connections;
 		socket.on('error', () => {});
-		ledger.add({ connected: socket.number });
+		ledger.add({ connected: socket.number, to: socket.localAddress });
 	});
 	server.on('clientError', (error, socket) => socket.destroy());
 	server.on('tlsClientError', (error) => ledger.add({ tls: error.code || error.message }));
@@ -233,7 +249,7 @@ async function main() {
 		socket.on('error', () => {});
 		ledger.add({ silent: ++connections });
 	});
-	const ports = { port: await listen(server, port || 0), silent: await listen(silent, 0) };
+	const ports = { port: await listen(server, port, host), silent: await listen(silent, 0, host) };
 
 	fs.writeFileSync(path.join(folder, 'ports.new'), JSON.stringify(ports));
 	fs.renameSync(path.join(folder, 'ports.new'), path.join(folder, 'ports'));
