@@ -14,14 +14,19 @@ use Test::More;
 
 our @ISA = ('MesflowNode');
 
-sub ready
+sub prepare
 {
-	my ($class, $name, %option) = @_;
+	my ($node, %option) = @_;
 
-	$option{conf} = <<"END" . ($option{conf} // '');
+	return $node->SUPER::prepare(%option, conf => <<"END" . ($option{conf} // ''));
 mesflow.pricing_slots = 0
 mesflow.delivery_allow_private = '127.0.0.0/8'
 END
+}
+
+sub ready
+{
+	my ($class, $name, %option) = @_;
 	my $node = $class->SUPER::ready($name, %option);
 
 	$node->await_worker('delivery');

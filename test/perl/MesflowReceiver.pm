@@ -34,11 +34,13 @@ sub node
 	return;
 }
 
-# start(tls => {...}, port => N, paths => {...}): a running one.
+# start(tls => {...}, port => N, paths => {...}): a running one.  program: of
+# another file in test/receivers, with what its configuration is.
 sub start
 {
 	my ($class, %config) = @_;
 	my $self = bless {
+		program => delete $config{program} // 'receiver.js',
 		folder => PostgreSQL::Test::Utils::tempdir('receiver'),
 		config => { paths => {}, %config },
 		entries => [],
@@ -55,7 +57,7 @@ sub run
 	my $folder = $self->{folder};
 
 	unlink "$folder/ports";
-	$self->{pid} = open($self->{input}, '|-', node(), "$ENV{MF_TREE}/test/receivers/receiver.js", $folder)
+	$self->{pid} = open($self->{input}, '|-', node(), "$ENV{MF_TREE}/test/receivers/$self->{program}", $folder)
 	  or die "could not start a receiver: $!";
 	for my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
