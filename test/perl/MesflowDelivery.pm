@@ -14,11 +14,13 @@ use Test::More;
 
 our @ISA = ('MesflowNode');
 
+# The framework would have every statement logged, and options hold secrets.
 sub prepare
 {
 	my ($node, %option) = @_;
 
 	return $node->SUPER::prepare(%option, conf => <<"END" . ($option{conf} // ''));
+log_statement = none
 mesflow.pricing_slots = 0
 mesflow.delivery_allow_private = '127.0.0.0/8'
 END

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
+use Encode qw(decode_utf8 encode_utf8);
 use JSON::PP;
 use MIME::Base64;
 use MesflowDelivery;
@@ -43,7 +44,7 @@ $receiver->await(30, '/plain');
 all_well('/plain', q{type LIKE 'load.%'});
 my ($first) = $receiver->arrivals('/plain');
 my $stored = $node->sql("SELECT body FROM mesflow.outbox WHERE event = '$first->{id}'");
-is($first->{body}, $stored, 'the body is what the outbox has, byte for byte');
+is($first->{body}, decode_utf8($stored), 'the body is what the outbox has, byte for byte');
 is($first->{sha256}, sha256_hex($stored), 'in UTF-8');
 is($first->{method}, 'POST', 'by POST');
 is($first->{headers}{'content-type'}, 'application/json', 'as JSON');
@@ -65,7 +66,7 @@ my $trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 $node->endpoint($receiver, 'crm', types => ['order.*'], system => 'crm', settings => { keep => ['headers'] });
 $node->endpoint($receiver, 'mes', types => ['order.*'], system => 'mes', options => { receipt => 'explicit' });
 $node->endpoint($receiver, 'acme', partner => 'acme', settings => { keep => ['body'] });
-$node->endpoint($receiver, 'expanded', types => ['order.*'], options => { expand => ['customer'] }, settings => { keep => ['body'] });
+$node->endpoint($receiver, 'expanded', types => ['order.*'], system => 'shop', options => { expand => ['customer'] }, settings => { keep => ['body'] });
 
 # An order in three steps.
 sub order
@@ -108,6 +109,15 @@ is(scalar(grep { $_->{body} =~ /Babbage/ } $receiver->arrivals('/acme')), 0, 'no
 is(scalar(grep { $_->{body} =~ /Lovelace|Babbage/ } $receiver->arrivals('/expanded')), 6, 'unless an endpoint of one\'s own asks for it');
 is($node->sql(q{SELECT count(*) FROM mesflow.outbox WHERE body ~ 'Lovelace|Babbage'}), 0, 'it is not stored');
 is_deeply([ unsigned([ $receiver->arrivals('/expanded') ]) ], [], 'and the signature is that of what was sent');
+
+# By a template.
+$node->endpoint($receiver, 'chat', types => ['chat.*'], settings => { keep => ['body'] }, options => { template => '{"text": "{{data.who}} says \"{{data.what}}\"", "all": {{data}}}' });
+$node->emit('chat.a', 'k', 1, '{"who": "Ada", "what": "\"no\" \\\\ \\n€"}');
+$receiver->await(1, '/chat');
+my $chat = decode_json(encode_utf8([ $receiver->arrivals('/chat') ]->[0]{body}));
+is($chat->{text}, qq{Ada says ""no" \\ \n\x{20ac}"}, 'a template is filled, and is JSON');
+is($chat->{all}{who}, 'Ada', 'with values that are no text, too');
+is_deeply([ unsigned([ $receiver->arrivals('/chat') ]) ], [], 'and signed as it is sent');
 
 # ---- CloudEvents ------------------------------------------------------------------
 

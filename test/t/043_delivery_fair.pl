@@ -98,7 +98,16 @@ $node->emit('few.a', "key $_", 10) foreach 1 .. 10;
 fair('few', 10, 5, 100);
 cmp_ok($node->sql(q{SELECT sum(in_flight) FROM mesflow.endpoints}), '<=', 16, 'few: no more slots are taken than there are');
 
+# Even where more hang than there are slots: those that timed out leave some.
+$node->sql(q{SELECT mesflow.drop_endpoint(name) FROM mesflow.endpoints});
+endpoints('crowd', 30, 25, timeout_ms => 500, schedule => [ '0 s', map { '100 ms' } 1 .. 40 ]);
+$node->emit('crowd.a', "key $_", 10) foreach 1 .. 10;
+$node->endpoint_comes_to("crowd$_", 'delivered = 100') foreach 26 .. 30;
+
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
+endpoints('last', 2, 2);
+$node->emit('last.a', 'k');
+$node->endpoint_comes_to("last$_", 'in_flight > 0') foreach 1 .. 2;
 
 # Nobody waits for what hangs.
 my @senders = $node->senders;

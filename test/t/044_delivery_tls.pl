@@ -76,10 +76,11 @@ my %asking = (%$good, ca => $other->pem);
 endpoint('shown', \%asking, types => ['client.*'], options => { client_cert => $client->{cert}, client_key => $client->{key} });
 endpoint('not-shown', \%asking, types => ['client.*']);
 endpoint('impostor', \%asking, types => ['client.*'], options => { client_cert => $impostor->{cert}, client_key => $impostor->{key} });
+endpoint('mismatch', \%asking, types => ['client.*'], options => { client_cert => $impostor->{cert}, client_key => $client->{key} });
 $node->emit('client.a', 'k', 1);
 $node->endpoint_comes_to('shown', 'delivered = 1', 'a client certificate is shown');
 is([ $receiver{shown}->arrivals ]->[0]{client}{CN}, 'mesflow', 'the right one');
-foreach my $name (qw(not-shown impostor))
+foreach my $name (qw(not-shown impostor mismatch))
 {
 	$node->endpoint_comes_to($name, 'dead = 1', "$name: refused");
 	is(scalar($receiver{$name}->arrivals), 0, "$name: nothing arrives");
