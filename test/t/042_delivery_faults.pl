@@ -37,9 +37,9 @@ sub beat
 
 # name => [settings of the path, tries, what the last try says]
 my %bad = (
-	silent => [ undef, 2, qr/^none\|.*(?:no answer|time)/ ],
-	hanging => [ { mode => 'hang' }, 2, qr/^none\|.*(?:no answer|time)/ ],
-	'dripping-head' => [ { mode => 'drip-head' }, 2, qr/^none\|.*(?:no answer|time)/ ],
+	silent => [ undef, 2, qr/^none\|.*(?:within|in time)/ ],
+	hanging => [ { mode => 'hang' }, 2, qr/^none\|.*(?:within|in time)/ ],
+	'dripping-head' => [ { mode => 'drip-head' }, 2, qr/^none\|.*(?:within|in time)/ ],
 	resetting => [ { mode => 'reset' }, 2, qr/^none\|./ ],
 	garbage => [ { mode => 'garbage' }, 2, qr/^none\|./ ],
 	refused => [ undef, 2, qr/^none\|./ ],
