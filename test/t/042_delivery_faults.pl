@@ -266,6 +266,7 @@ my @healthy = $receiver->arrivals('/healthy');
 $node->await_true(sub { !missing(\@events, [ @healthy = $receiver->arrivals('/healthy') ]) }, 'the healthy endpoint got everything');
 is_deeply([ repeated(\@healthy) ], [], 'once');
 is_deeply([ ghosts([ $node->events ], [ $receiver->arrivals ]) ], [], 'nobody got what was not committed');
+is_deeply([ unsigned([ $receiver->arrivals ]) ], [], 'every request was signed');
 is(scalar(() = $node->log_lines(qr/mesflow-sender.*(?:ended|killed|crash)/i)), 0, 'no sender has ended');
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop;

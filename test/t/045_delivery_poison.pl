@@ -106,6 +106,7 @@ $node->endpoint_comes_to('victim', 'waiting = 0 AND dead = 2', 'what hung when i
 is_deeply([ missing([ grep { $_->{type} eq 'mixed.d' } $node->events ], [ accepted([ $receiver->arrivals('/victim') ]) ]) ], [], 'and arrives');
 
 is($node->sql('SELECT count(*) FROM mesflow._pending'), 0, 'nothing is pending');
+is_deeply([ unsigned([ $receiver->arrivals ]) ], [], 'every request was signed');
 is(scalar(MesflowNode::zombies($node->worker_pid('delivery'))), 0, 'no zombie is left');
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop;

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use List::Util qw(min);
 use MesflowDelivery;
-use MesflowLedger qw(moved_rows);
+use MesflowLedger qw(moved_rows unsigned);
 use MesflowReceiver;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -104,6 +104,7 @@ $node->await_true(
 	'vacuum removes all that is dead');
 
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
+is_deeply([ unsigned([ $receiver->arrivals ]) ], [], 'every request was signed');
 my @senders = $node->senders;
 $node->stop('fast');
 $node->gone('a fast stop does not wait for what hangs', $worker, @senders);
