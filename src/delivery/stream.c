@@ -251,7 +251,7 @@ has_room(const MfEndpoint *endpoint, Size bytes)
 
 /* A predicate has to be true, a path to find something. */
 static bool
-evaluate(JsonPath * path, const char *body)
+evaluate(JsonPath *path, const char *body)
 {
 	LOCAL_FCINFO(call, 4);
 	Datum		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(body));
@@ -278,7 +278,7 @@ evaluate(JsonPath * path, const char *body)
  * it can see.
  */
 static bool
-path_matches(JsonPath * path, const char *body)
+path_matches(JsonPath *path, const char *body)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
