@@ -332,13 +332,22 @@ set_blob(CURL *easy, CURLoption option, MfBytes bytes)
 		curl_easy_setopt(easy, option, &blob) == CURLE_OK;
 }
 
+/* Is it the target's own server, as far as anybody can tell? */
+static bool
+is_trusted(const MfTransfer *transfer)
+{
+	const MfRoute *home = &transfer->destination->route;
+
+	return transfer->route == home ||
+		mf_route_same_origin(home, transfer->route);
+}
+
 /* What the same destination has in every request. */
 static bool
 configure_destination(MfTransfer *transfer)
 {
 	const MfDestination *destination = transfer->destination;
 	CURL	   *easy = transfer->easy;
-	const bool	at_home = transfer->route == &destination->route;
 	bool		good = true;
 
 #define SET(option, value) \
@@ -380,7 +389,7 @@ configure_destination(MfTransfer *transfer)
 	good = good && set_blob(easy, CURLOPT_CAINFO_BLOB, destination->ca);
 
 	/* Nobody but the target itself gets to know who we are. */
-	if (at_home)
+	if (is_trusted(transfer))
 		good = good &&
 			set_blob(easy, CURLOPT_SSLCERT_BLOB, destination->client_cert) &&
 			set_blob(easy, CURLOPT_SSLKEY_BLOB, destination->client_key);
@@ -432,8 +441,7 @@ mf_transfer_configure(MfTransfer *transfer, const MfAddress *address)
 	if (transfer->address_count > transfer->tries + 1 &&
 		transfer->tries + 1 < MF_CONNECT_TRIES)
 		connect_ms = connect_ms / 2 + 1;
-	transfer->last_own->next = at_home ||
-		mf_route_same_origin(&destination->route, transfer->route) ?
+	transfer->last_own->next = is_trusted(transfer) ?
 		destination->headers : &nothing_expected;
 	transfer->refused = false;
 	transfer->too_long = false;
