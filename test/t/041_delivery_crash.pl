@@ -40,9 +40,6 @@ BEGIN
 END
 $$;
 SCRIPT
-my $model = $node->upload_bytes(MesflowNode::cube(10), 'cube.stl');
-$node->sql(qq{CREATE TABLE test.orders AS SELECT n, mesflow.submit_order('shop', 'O' || n, '[{"model": "$model", "material": "pla", "process": "fdm"}]') AS id FROM generate_series(1, 10) n});
-
 # name => [weight, script]; each has :k.
 my %writing = (
 	plain => [ 4, "SELECT test.write(:k, 'load.a');\n" ],
@@ -109,6 +106,10 @@ $node->endpoint($receiver, 'flaky', types => ['load.*'],
 	options => { schedule => [ '0 s', '100 ms', '200 ms', '1 s', '1 s' ] },
 	settings => { rules => [ { match => '"n": ?\d*[05][0-4]\b', failures => 1 } ] });
 
+# Orders are made after the endpoints, which get all of their events.
+my $model = $node->upload_bytes(MesflowNode::cube(10), 'cube.stl');
+$node->sql(qq{CREATE TABLE test.orders AS SELECT n, mesflow.submit_order('shop', 'O' || n, '[{"model": "$model", "material": "pla", "process": "fdm"}]') AS id FROM generate_series(1, 10) n});
+
 # ---- kills ---------------------------------------------------------------------------
 
 my @kills;
@@ -122,6 +123,7 @@ sub killing
 
 	$kill->();
 	push @kills, [ $from, int(1000 * time) + 1 ];
+	note("kill from $kills[-1][0] to $kills[-1][1]");
 	return;
 }
 
