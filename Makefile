@@ -125,6 +125,21 @@ build/mesflow-geometry: $(GEOMETRY_OBJS)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(GEOMETRY_OBJS) $(PROGRAM_LDFLAGS) \
 		-lm -lseccomp
 
+SENDER_SOURCES := $(wildcard src/programs/sender_*.c src/frame/*.c src/net/*.c)
+SENDER_OBJS = $(SENDER_SOURCES:%.c=build/program/%.o)
+
+ifneq ($(wildcard src/programs/sender_main.c),)
+PROGRAMS += build/mesflow-sender
+endif
+
+# libcurl, c-ares and OpenSSL are for this program alone: no process of the
+# server's has them in its memory.
+SENDER_LIBS = -lcurl -lcares -lcrypto -lm
+
+build/mesflow-sender: $(SENDER_OBJS)
+	$(CC) $(PROGRAM_CFLAGS) -o $@ $(SENDER_OBJS) $(PROGRAM_LDFLAGS) \
+		$(SENDER_LIBS)
+
 all: $(PROGRAMS)
 
 install: install-programs
@@ -136,7 +151,7 @@ uninstall: uninstall-programs
 uninstall-programs:
 	rm -f $(foreach p,$(notdir $(PROGRAMS)),'$(DESTDIR)$(bindir)/$(p)')
 
--include $(OBJS:.o=.d) $(GEOMETRY_OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(GEOMETRY_OBJS:.o=.d) $(SENDER_OBJS:.o=.d)
 
 $(SQL_SCRIPT): $(SQL_PARTS) build/built-with
 	cat $(SQL_PARTS) >$@.new

@@ -18,7 +18,13 @@ UNIT_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT_LIB_geometry := $(wildcard src/geometry/*.c src/frame/*.c)
 UNIT_LIB_frame := $(wildcard src/frame/*.c src/programs/sandbox.c)
-UNIT_FOLDERS = geometry frame
+UNIT_LIB_net := $(wildcard src/net/*.c src/frame/*.c) test/frame/tap.c
+UNIT_FOLDERS = geometry frame net
+
+# The libraries that each folder's programs need.
+UNIT_LIBS_geometry = -lm -lseccomp
+UNIT_LIBS_frame = -lm -lseccomp
+UNIT_LIBS_net = $(SENDER_LIBS)
 
 build/unit/sanitized/%.o: %.c build/built-with test/unit.mk
 	@$(MKDIR_P) $(@D)
@@ -49,14 +55,14 @@ $$(UNIT_SANITIZED_$(1):test/%.c=build/unit/%): build/unit/%: \
 		$$(UNIT_COMMON_$(1):%.c=build/unit/sanitized/%.o) \
 		$$(UNIT_LIB_$(1):%.c=build/unit/sanitized/%.o)
 	@$$(MKDIR_P) $$(@D)
-	$$(UNIT_CC) $$(UNIT_SANITIZE) -pthread -o $$@ $$^ -lm -lseccomp
+	$$(UNIT_CC) $$(UNIT_SANITIZE) -pthread -o $$@ $$^ $$(UNIT_LIBS_$(1))
 
 $$(UNIT_PLAIN_$(1):test/%.c=build/unit/%): build/unit/%: \
 		build/unit/plain/test/%.o \
 		$$(UNIT_COMMON_$(1):%.c=build/unit/plain/%.o) \
 		$$(UNIT_LIB_$(1):%.c=build/program/%.o)
 	@$$(MKDIR_P) $$(@D)
-	$$(CC) -o $$@ $$^ $$(PROGRAM_LDFLAGS) -lm -lseccomp
+	$$(CC) -o $$@ $$^ $$(PROGRAM_LDFLAGS) $$(UNIT_LIBS_$(1))
 endef
 $(foreach folder,$(UNIT_FOLDERS),$(eval $(call unit_folder,$(folder))))
 

@@ -97,3 +97,44 @@ END
 $$;
 COMMENT ON FUNCTION _health_delivery() IS
   'The row of health() about deliveries: endpoints that are behind, by how much and why, dead letters that wait for somebody, and whether anything is delivered at all.';
+
+-- ---- receipts by delivery ------------------------------------------------------------------------------------------------
+
+CREATE TABLE _receipts_due (
+  system text NOT NULL REFERENCES systems (code) ON UPDATE CASCADE ON DELETE CASCADE,
+  order_id uuid NOT NULL
+);
+COMMENT ON TABLE _receipts_due IS 'Receipts by delivery that could not be written at once, because somebody''s transaction held the row.';
+
+CREATE FUNCTION _receive_by_delivery(system text, order_ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20ms'
+AS $$
+BEGIN
+  PERFORM mesflow._receive_by_ack($1, $2);
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  INSERT INTO mesflow._receipts_due (system, order_id) SELECT $1, u FROM unnest($2) u;
+END
+$$;
+COMMENT ON FUNCTION _receive_by_delivery(text, uuid[]) IS '_receive_by_ack() without waiting for anybody: what has to wait is noted, see _receive_due().';
+
+CREATE FUNCTION _receive_due() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20ms'
+AS $$
+DECLARE
+  due record;
+BEGIN
+  FOR due IN SELECT d.ctid AS place, d.system, d.order_id FROM mesflow._receipts_due d LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
+    BEGIN
+      PERFORM mesflow._receive_by_ack(due.system, ARRAY[due.order_id]);
+      DELETE FROM mesflow._receipts_due d WHERE d.ctid = due.place;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      NULL;
+    END;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _receive_due() IS 'Writes receipts that had to wait, up to 100; what still has to wait stays.';

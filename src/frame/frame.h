@@ -184,7 +184,7 @@ extern MfErrorCode mf_program_end_to_error(const MfProgramEnd *end);
  * The child's side, called first thing in main() with the parent's pid from
  * argv: parent-death signal (and the check that the parent still lives),
  * SIGINT, SIGTERM, SIGHUP and SIGPIPE ignored, not dumpable, no core, no new
- * privileges, oom_score_adj 1000, nice, umask 077, nothing open beyond
+ * privileges, oom_score_adj 1000, umask 077, nothing open beyond
  * MF_PROGRAM_FD.  False: the parent is gone, or the kernel would not let us.
  */
 extern bool mf_program_settle(pid_t parent);

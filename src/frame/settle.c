@@ -19,9 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* So much nicer than whoever started us. */
-#define MORE_NICE		10
-
 /*
  * If memory runs out, the kernel shall end this process and no backend, for
  * that would restart the server.  Raising the score takes no privilege; where
@@ -73,9 +70,6 @@ mf_program_settle(pid_t parent)
 		setrlimit(RLIMIT_CORE, &no_core) != 0)
 		return false;
 
-	/* Courtesies: nothing depends on them (and -1 may be the new value). */
-	if (nice(MORE_NICE) == -1)
-		errno = 0;
 	(void) umask(077);
 
 	/* The spawner has closed everything; this is for other spawners. */

@@ -2,146 +2,99 @@
  * wire.c
  *		Frames as bytes: encoding, and decoding that believes nothing.
  *
- * A cursor reads and writes single bytes, so neither alignment, padding nor
- * the machine's byte order matter, and it stops for good at the first thing
- * that is wrong.  What decoding lets through satisfies every promise that
+ * What decoding lets through satisfies every promise that
  * measurement.h and frame.h make about the structs, so that the code behind
  * it needs no checks of its own.
  */
 #include "wire.h"
+
+#include "bytes.h"
 
 #include <math.h>
 #include <string.h>
 
 #define FRAME_MAGIC		UINT32_C(0x7266464d)	/* "MFfr" */
 
-/* Reads from `at` to `end`; once `why` is set, everything reads as zero. */
-typedef struct Reader
-{
-	const uint8_t *at;
-	const uint8_t *end;
-	const char *why;
-} Reader;
-
-/* Writes from `at` to `end`; `bad` once something cannot be said. */
-typedef struct Output
-{
-	uint8_t    *at;
-	uint8_t    *end;
-	bool		bad;
-} Output;
-
 /*
  * Writing
  */
 
 static void
-put_bytes(Output *out, uint64_t value, int bytes)
+put_count(MfWriter *out, int64_t value)
 {
-	if (out->end - out->at < bytes)
-		out->bad = true;
-	for (int i = 0; i < bytes && !out->bad; i++)
-		*out->at++ = (uint8_t) (value >> (8 * i));
+	mf_put_bytes(out, (uint64_t) value, 8);
 }
 
 static void
-put_count(Output *out, int64_t value)
-{
-	put_bytes(out, (uint64_t) value, 8);
-}
-
-/* An enum or a small number; what does not fit must not become another. */
-static void
-put_small(Output *out, unsigned int value)
-{
-	if (value > UINT8_MAX)
-		out->bad = true;
-	put_bytes(out, value, 1);
-}
-
-static void
-put_double(Output *out, double value)
+put_double(MfWriter *out, double value)
 {
 	uint64_t	bits;
 
 	memcpy(&bits, &value, sizeof(bits));
-	put_bytes(out, bits, 8);
+	mf_put_bytes(out, bits, 8);
 }
 
 static void
-put_point(Output *out, const double *point)
+put_point(MfWriter *out, const double *point)
 {
 	for (int axis = 0; axis < 3; axis++)
 		put_double(out, point[axis]);
 }
 
-/* `size` is that of the array, which must hold a terminating zero. */
 static void
-put_string(Output *out, const char *string, size_t size)
+put_hello(MfWriter *out, const MfHello *hello)
 {
-	size_t		length = strnlen(string, size);
-
-	if (length == size)
-		out->bad = true;
-	put_bytes(out, length, 2);
-	for (size_t i = 0; i < length && !out->bad; i++)
-		put_bytes(out, (unsigned char) string[i], 1);
+	mf_put_bytes(out, hello->protocol, 4);
+	mf_put_bytes(out, hello->engine_version, 4);
+	mf_put_small(out, hello->sandbox);
+	mf_put_string(out, hello->version, sizeof(hello->version));
 }
 
 static void
-put_hello(Output *out, const MfHello *hello)
+put_job(MfWriter *out, const MfJobOrder *job)
 {
-	put_bytes(out, hello->protocol, 4);
-	put_bytes(out, hello->engine_version, 4);
-	put_small(out, hello->sandbox);
-	put_string(out, hello->version, sizeof(hello->version));
+	mf_put_bytes(out, job->size, 8);
+	mf_put_bytes(out, job->memory_limit, 8);
+	mf_put_bytes(out, job->max_triangles, 8);
+	mf_put_bytes(out, job->cpu_seconds, 4);
+	mf_put_bytes(out, job->threads, 4);
+	mf_put_small(out, job->unit);
+	mf_put_small(out, job->require_sandbox);
+	mf_put_string(out, job->name, sizeof(job->name));
 }
 
 static void
-put_job(Output *out, const MfJobOrder *job)
+put_progress(MfWriter *out, const MfProgress *progress)
 {
-	put_bytes(out, job->size, 8);
-	put_bytes(out, job->memory_limit, 8);
-	put_bytes(out, job->max_triangles, 8);
-	put_bytes(out, job->cpu_seconds, 4);
-	put_bytes(out, job->threads, 4);
-	put_small(out, job->unit);
-	put_small(out, job->require_sandbox);
-	put_string(out, job->name, sizeof(job->name));
+	mf_put_small(out, progress->stage);
+	mf_put_small(out, progress->percent);
 }
 
 static void
-put_progress(Output *out, const MfProgress *progress)
+put_defect(MfWriter *out, const MfDefect *defect)
 {
-	put_small(out, progress->stage);
-	put_small(out, progress->percent);
-}
-
-static void
-put_defect(Output *out, const MfDefect *defect)
-{
-	put_small(out, defect->code);
-	put_small(out, defect->severity);
+	mf_put_small(out, defect->code);
+	mf_put_small(out, defect->severity);
 	put_count(out, defect->count);
-	put_small(out, defect->repaired);
-	put_small(out, defect->located);
+	mf_put_small(out, defect->repaired);
+	mf_put_small(out, defect->located);
 	if (defect->located)
 		put_point(out, defect->at);
 }
 
 static void
-put_result(Output *out, const MfMeasurement *m)
+put_result(MfWriter *out, const MfMeasurement *m)
 {
-	put_small(out, m->format);
-	put_small(out, m->unit);
-	put_small(out, m->unit_from);
+	mf_put_small(out, m->format);
+	mf_put_small(out, m->unit);
+	mf_put_small(out, m->unit_from);
 	put_count(out, m->triangles);
 	put_count(out, m->vertices);
 	put_count(out, m->bodies);
 	put_count(out, m->cavities);
 	put_count(out, m->euler_number);
-	put_small(out, m->watertight);
-	put_small(out, m->consistent_winding);
+	mf_put_small(out, m->watertight);
+	mf_put_small(out, m->consistent_winding);
 	put_point(out, m->bbox_min);
 	put_point(out, m->bbox_max);
 	put_double(out, m->area_mm2);
@@ -157,16 +110,16 @@ put_result(Output *out, const MfMeasurement *m)
 		out->bad = true;
 		return;
 	}
-	put_small(out, (unsigned int) m->defect_count);
+	mf_put_small(out, (unsigned int) m->defect_count);
 	for (int i = 0; i < m->defect_count; i++)
 		put_defect(out, &m->defects[i]);
 }
 
 static void
-put_refused(Output *out, const MfRefusal *refused)
+put_refused(MfWriter *out, const MfRefusal *refused)
 {
-	put_small(out, refused->code);
-	put_string(out, refused->text, sizeof(refused->text));
+	mf_put_small(out, refused->code);
+	mf_put_string(out, refused->text, sizeof(refused->text));
 }
 
 /*
@@ -177,8 +130,8 @@ size_t
 mf_frame_encode(MfFrameType type, uint64_t tag, const void *payload,
 				uint8_t *out)
 {
-	Output		output = {out + MF_FRAME_HEADER, out + MF_FRAME_MAX, false};
-	Output		header = {out, out + MF_FRAME_HEADER, false};
+	MfWriter	output = {out + MF_FRAME_HEADER, out + MF_FRAME_MAX, false};
+	MfWriter	header = {out, out + MF_FRAME_HEADER, false};
 	MfFrame		check;
 	const char *why;
 	size_t		length;
@@ -207,11 +160,11 @@ mf_frame_encode(MfFrameType type, uint64_t tag, const void *payload,
 		return 0;
 
 	length = (size_t) (output.at - out);
-	put_bytes(&header, FRAME_MAGIC, 4);
-	put_bytes(&header, MF_FRAME_PROTOCOL, 4);
-	put_bytes(&header, type, 4);
-	put_bytes(&header, length - MF_FRAME_HEADER, 4);
-	put_bytes(&header, tag, 8);
+	mf_put_bytes(&header, FRAME_MAGIC, 4);
+	mf_put_bytes(&header, MF_FRAME_PROTOCOL, 4);
+	mf_put_bytes(&header, type, 4);
+	mf_put_bytes(&header, length - MF_FRAME_HEADER, 4);
+	mf_put_bytes(&header, tag, 8);
 	return mf_frame_decode(out, length, &check, &why) ? length : 0;
 }
 
@@ -219,63 +172,20 @@ mf_frame_encode(MfFrameType type, uint64_t tag, const void *payload,
  * Reading
  */
 
-/* Remembers the first complaint. */
-static void
-require(Reader *in, bool condition, const char *why)
-{
-	if (!condition && in->why == NULL)
-		in->why = why;
-}
-
-static uint64_t
-get_bytes(Reader *in, int bytes)
-{
-	uint64_t	value = 0;
-
-	require(in, in->end - in->at >= bytes, "the frame is too short");
-	if (in->why != NULL)
-		return 0;
-	for (int i = 0; i < bytes; i++)
-		value |= (uint64_t) *in->at++ << (8 * i);
-	return value;
-}
-
-static uint32_t
-get_u32(Reader *in)
-{
-	return (uint32_t) get_bytes(in, 4);
-}
-
-/* A byte from `first` to `last`. */
-static unsigned int
-get_small(Reader *in, unsigned int first, unsigned int last, const char *why)
-{
-	unsigned int value = (unsigned int) get_bytes(in, 1);
-
-	require(in, value >= first && value <= last, why);
-	return in->why == NULL ? value : first;
-}
-
-static bool
-get_bool(Reader *in)
-{
-	return get_small(in, 0, 1, "a boolean is neither 0 nor 1") != 0;
-}
-
 static int64_t
-get_count(Reader *in, int64_t first, int64_t last, const char *why)
+get_count(MfReader *in, int64_t first, int64_t last, const char *why)
 {
-	int64_t		value = (int64_t) get_bytes(in, 8);
+	int64_t		value = (int64_t) mf_get_bytes(in, 8);
 
-	require(in, value >= first && value <= last, why);
+	mf_require(in, value >= first && value <= last, why);
 	return value;
 }
 
 /* Every NaN becomes the plain one: its other bits could carry a message. */
 static double
-get_double(Reader *in)
+get_double(MfReader *in)
 {
-	uint64_t	bits = get_bytes(in, 8);
+	uint64_t	bits = mf_get_bytes(in, 8);
 	double		value;
 
 	memcpy(&value, &bits, sizeof(value));
@@ -283,116 +193,98 @@ get_double(Reader *in)
 }
 
 static double
-get_finite(Reader *in)
+get_finite(MfReader *in)
 {
 	double		value = get_double(in);
 
-	require(in, isfinite(value), "a number is not finite");
+	mf_require(in, isfinite(value), "a number is not finite");
 	return value;
 }
 
 /* A length, area, volume or time. */
 static double
-get_amount(Reader *in)
+get_amount(MfReader *in)
 {
 	double		value = get_finite(in);
 
-	require(in, value >= 0, "an amount is negative");
+	mf_require(in, value >= 0, "an amount is negative");
 	return value;
 }
 
 static double
-get_amount_or_nan(Reader *in)
+get_amount_or_nan(MfReader *in)
 {
 	double		value = get_double(in);
 
-	require(in, isnan(value) || (isfinite(value) && value >= 0),
-			"an amount is negative or infinite");
+	mf_require(in, isnan(value) || (isfinite(value) && value >= 0),
+			   "an amount is negative or infinite");
 	return value;
 }
 
 static void
-get_point(Reader *in, double *point)
+get_point(MfReader *in, double *point)
 {
 	for (int axis = 0; axis < 3; axis++)
 		point[axis] = get_finite(in);
 }
 
-/* `size` is that of the array, the terminating zero included. */
 static void
-get_string(Reader *in, char *string, size_t size)
+get_hello(MfReader *in, MfHello *hello)
 {
-	size_t		length = (size_t) get_bytes(in, 2);
-
-	require(in, length < size, "a string is too long");
-	for (size_t i = 0; i < length && in->why == NULL; i++)
-	{
-		unsigned int character = (unsigned int) get_bytes(in, 1);
-
-		require(in, character >= 0x20 && character < 0x7f,
-				"a string is not printable ASCII");
-		string[i] = (char) character;
-	}
-	string[in->why == NULL ? length : 0] = '\0';
+	hello->protocol = mf_get_u32(in);
+	mf_require(in, hello->protocol == MF_FRAME_PROTOCOL,
+			   "the program speaks another protocol");
+	hello->engine_version = mf_get_u32(in);
+	hello->sandbox = mf_get_bool(in);
+	mf_get_string(in, hello->version, sizeof(hello->version));
 }
 
 static void
-get_hello(Reader *in, MfHello *hello)
+get_job(MfReader *in, MfJobOrder *job)
 {
-	hello->protocol = get_u32(in);
-	require(in, hello->protocol == MF_FRAME_PROTOCOL,
-			"the program speaks another protocol");
-	hello->engine_version = get_u32(in);
-	hello->sandbox = get_bool(in);
-	get_string(in, hello->version, sizeof(hello->version));
+	job->size = mf_get_bytes(in, 8);
+	mf_require(in, job->size <= MF_PLAUSIBLE_BYTES, "the size is implausible");
+	job->memory_limit = mf_get_bytes(in, 8);
+	mf_require(in, job->memory_limit > 0 &&
+			   job->memory_limit <= MF_PLAUSIBLE_BYTES,
+			   "the memory limit is implausible");
+	job->max_triangles = mf_get_bytes(in, 8);
+	mf_require(in, job->max_triangles <= (uint64_t) MF_PLAUSIBLE_COUNT,
+			   "the limit of triangles is implausible");
+	job->cpu_seconds = mf_get_u32(in);
+	mf_require(in, job->cpu_seconds > 0 &&
+			   job->cpu_seconds <= MF_PLAUSIBLE_CPU_SECONDS,
+			   "the time limit is implausible");
+	job->threads = mf_get_u32(in);
+	mf_require(in, job->threads > 0 && job->threads <= MF_PLAUSIBLE_THREADS,
+			   "the number of threads is implausible");
+	job->unit = (MfUnit) mf_get_small(in, MF_UNIT_NONE, MF_UNIT_LAST,
+									  "the unit is unknown");
+	job->require_sandbox = mf_get_bool(in);
+	mf_get_string(in, job->name, sizeof(job->name));
 }
 
 static void
-get_job(Reader *in, MfJobOrder *job)
+get_progress(MfReader *in, MfProgress *progress)
 {
-	job->size = get_bytes(in, 8);
-	require(in, job->size <= MF_PLAUSIBLE_BYTES, "the size is implausible");
-	job->memory_limit = get_bytes(in, 8);
-	require(in, job->memory_limit > 0 &&
-			job->memory_limit <= MF_PLAUSIBLE_BYTES,
-			"the memory limit is implausible");
-	job->max_triangles = get_bytes(in, 8);
-	require(in, job->max_triangles <= (uint64_t) MF_PLAUSIBLE_COUNT,
-			"the limit of triangles is implausible");
-	job->cpu_seconds = get_u32(in);
-	require(in, job->cpu_seconds > 0 &&
-			job->cpu_seconds <= MF_PLAUSIBLE_CPU_SECONDS,
-			"the time limit is implausible");
-	job->threads = get_u32(in);
-	require(in, job->threads > 0 && job->threads <= MF_PLAUSIBLE_THREADS,
-			"the number of threads is implausible");
-	job->unit = (MfUnit) get_small(in, MF_UNIT_NONE, MF_UNIT_LAST,
-								   "the unit is unknown");
-	job->require_sandbox = get_bool(in);
-	get_string(in, job->name, sizeof(job->name));
+	progress->stage = (MfStage) mf_get_small(in, MF_STAGE_STARTING,
+											 MF_STAGE_LAST,
+											 "the stage is unknown");
+	progress->percent = mf_get_small(in, 0, 100,
+									 "the percentage is more than 100");
 }
 
 static void
-get_progress(Reader *in, MfProgress *progress)
+get_defect(MfReader *in, MfDefect *defect)
 {
-	progress->stage = (MfStage) get_small(in, MF_STAGE_STARTING,
-										  MF_STAGE_LAST,
-										  "the stage is unknown");
-	progress->percent = get_small(in, 0, 100,
-								  "the percentage is more than 100");
-}
-
-static void
-get_defect(Reader *in, MfDefect *defect)
-{
-	defect->code = (MfDefectCode) get_small(in, 0, MF_DEFECT_LAST,
-											"the defect is unknown");
-	defect->severity = (MfSeverity) get_small(in, 0, MF_SEVERITY_LAST,
-											  "the severity is unknown");
+	defect->code = (MfDefectCode) mf_get_small(in, 0, MF_DEFECT_LAST,
+											   "the defect is unknown");
+	defect->severity = (MfSeverity) mf_get_small(in, 0, MF_SEVERITY_LAST,
+												 "the severity is unknown");
 	defect->count = get_count(in, 1, 4 * MF_PLAUSIBLE_COUNT,
 							  "the count of a defect is implausible");
-	defect->repaired = get_bool(in);
-	defect->located = get_bool(in);
+	defect->repaired = mf_get_bool(in);
+	defect->located = mf_get_bool(in);
 	if (defect->located)
 		get_point(in, defect->at);
 }
@@ -405,7 +297,7 @@ get_defect(Reader *in, MfDefect *defect)
  * rounding: flat things have a box of no volume.
  */
 static void
-check_against_box(Reader *in, const MfMeasurement *m)
+check_against_box(MfReader *in, const MfMeasurement *m)
 {
 	double		box = 1;
 	double		diagonal2 = 0;
@@ -416,8 +308,8 @@ check_against_box(Reader *in, const MfMeasurement *m)
 	{
 		double		side = m->bbox_max[axis] - m->bbox_min[axis];
 
-		require(in, side >= 0, "the bounding box is inside out");
-		require(in, isfinite(side), "the bounding box is too large");
+		mf_require(in, side >= 0, "the bounding box is inside out");
+		mf_require(in, isfinite(side), "the bounding box is too large");
 		box *= side;
 		diagonal2 += side * side;
 		extent = fmax(extent, side);
@@ -425,18 +317,18 @@ check_against_box(Reader *in, const MfMeasurement *m)
 	slack = 1e-6 * extent * extent * extent;
 
 	/* Put so that an unknown number, or a bound that overflows, passes. */
-	require(in, !(m->volume_mm3 >
-				  box * fmax(1, (double) m->triangles / 2) * (1 + 1e-6) + slack),
-			"the volume does not fit into the bounding box");
-	require(in, !(m->convex_hull_volume_mm3 > box * (1 + 1e-6) + slack),
-			"the convex hull does not fit into the bounding box");
-	require(in, !(m->area_mm2 >
-				  (double) m->triangles * diagonal2 / 2 * (1 + 1e-6)),
-			"the area is more than the triangles can have");
+	mf_require(in, !(m->volume_mm3 >
+					 box * fmax(1, (double) m->triangles / 2) * (1 + 1e-6) + slack),
+			   "the volume does not fit into the bounding box");
+	mf_require(in, !(m->convex_hull_volume_mm3 > box * (1 + 1e-6) + slack),
+			   "the convex hull does not fit into the bounding box");
+	mf_require(in, !(m->area_mm2 >
+					 (double) m->triangles * diagonal2 / 2 * (1 + 1e-6)),
+			   "the area is more than the triangles can have");
 }
 
 static void
-get_centroid(Reader *in, MfMeasurement *m)
+get_centroid(MfReader *in, MfMeasurement *m)
 {
 	int			unknown = 0;
 
@@ -444,24 +336,24 @@ get_centroid(Reader *in, MfMeasurement *m)
 	{
 		m->centroid[axis] = get_double(in);
 		unknown += isnan(m->centroid[axis]) ? 1 : 0;
-		require(in, !isinf(m->centroid[axis]), "the centroid is infinite");
+		mf_require(in, !isinf(m->centroid[axis]), "the centroid is infinite");
 	}
-	require(in, unknown == 0 || unknown == 3,
-			"the centroid is known by half");
-	require(in, unknown == 3 || !isnan(m->volume_mm3),
-			"there is a centroid of an unknown volume");
+	mf_require(in, unknown == 0 || unknown == 3,
+			   "the centroid is known by half");
+	mf_require(in, unknown == 3 || !isnan(m->volume_mm3),
+			   "there is a centroid of an unknown volume");
 }
 
 static void
-get_result(Reader *in, MfMeasurement *m)
+get_result(MfReader *in, MfMeasurement *m)
 {
-	m->format = (MfFormat) get_small(in, MF_FORMAT_UNKNOWN + 1,
-									 MF_FORMAT_LAST,
-									 "the format is unknown");
-	m->unit = (MfUnit) get_small(in, MF_UNIT_NONE + 1, MF_UNIT_LAST,
-								 "the unit is unknown");
-	m->unit_from = (MfUnitFrom) get_small(in, 0, MF_UNIT_FROM_LAST,
-										  "the origin of the unit is unknown");
+	m->format = (MfFormat) mf_get_small(in, MF_FORMAT_UNKNOWN + 1,
+										MF_FORMAT_LAST,
+										"the format is unknown");
+	m->unit = (MfUnit) mf_get_small(in, MF_UNIT_NONE + 1, MF_UNIT_LAST,
+									"the unit is unknown");
+	m->unit_from = (MfUnitFrom) mf_get_small(in, 0, MF_UNIT_FROM_LAST,
+											 "the origin of the unit is unknown");
 	m->triangles = get_count(in, 0, MF_PLAUSIBLE_COUNT,
 							 "the number of triangles is implausible");
 	m->vertices = get_count(in, 0, 3 * MF_PLAUSIBLE_COUNT,
@@ -473,8 +365,8 @@ get_result(Reader *in, MfMeasurement *m)
 	m->euler_number = get_count(in, -4 * MF_PLAUSIBLE_COUNT,
 								4 * MF_PLAUSIBLE_COUNT,
 								"the Euler number is implausible");
-	m->watertight = get_bool(in);
-	m->consistent_winding = get_bool(in);
+	m->watertight = mf_get_bool(in);
+	m->consistent_winding = mf_get_bool(in);
 	get_point(in, m->bbox_min);
 	get_point(in, m->bbox_max);
 	m->area_mm2 = get_amount(in);
@@ -486,39 +378,39 @@ get_result(Reader *in, MfMeasurement *m)
 	m->convex_hull_volume_mm3 = get_amount_or_nan(in);
 	m->measured_in_ms = get_amount(in);
 	check_against_box(in, m);
-	m->defect_count = (int) get_small(in, 0, MF_MAX_DEFECTS,
-									  "there are too many defects");
+	m->defect_count = (int) mf_get_small(in, 0, MF_MAX_DEFECTS,
+										 "there are too many defects");
 	for (int i = 0; i < m->defect_count && in->why == NULL; i++)
 		get_defect(in, &m->defects[i]);
 }
 
 static void
-get_refused(Reader *in, MfRefusal *refused)
+get_refused(MfReader *in, MfRefusal *refused)
 {
-	refused->code = (MfErrorCode) get_small(in, MF_ERROR_NONE + 1,
-											MF_ERROR_LAST,
-											"the error code is unknown");
-	get_string(in, refused->text, sizeof(refused->text));
+	refused->code = (MfErrorCode) mf_get_small(in, MF_ERROR_NONE + 1,
+											   MF_ERROR_LAST,
+											   "the error code is unknown");
+	mf_get_string(in, refused->text, sizeof(refused->text));
 }
 
 static void
-get_header(Reader *in, MfFrame *frame)
+get_header(MfReader *in, MfFrame *frame)
 {
 	uint32_t	type;
 	uint32_t	length;
 
-	require(in, get_u32(in) == FRAME_MAGIC, "this is not a frame");
-	require(in, get_u32(in) == MF_FRAME_PROTOCOL,
-			"the frame is of another protocol version");
-	type = get_u32(in);
-	require(in, type >= MF_FRAME_HELLO && type <= MF_FRAME_TYPE_LAST,
-			"the type of the frame is unknown");
-	length = get_u32(in);
-	frame->tag = get_bytes(in, 8);
-	require(in, length == (uint64_t) (in->end - in->at),
-			"the length of the frame is wrong");
-	require(in, type != MF_FRAME_HELLO || frame->tag == 0,
-			"a greeting has a tag");
+	mf_require(in, mf_get_u32(in) == FRAME_MAGIC, "this is not a frame");
+	mf_require(in, mf_get_u32(in) == MF_FRAME_PROTOCOL,
+			   "the frame is of another protocol version");
+	type = mf_get_u32(in);
+	mf_require(in, type >= MF_FRAME_HELLO && type <= MF_FRAME_TYPE_LAST,
+			   "the type of the frame is unknown");
+	length = mf_get_u32(in);
+	frame->tag = mf_get_bytes(in, 8);
+	mf_require(in, length == (uint64_t) (in->end - in->at),
+			   "the length of the frame is wrong");
+	mf_require(in, type != MF_FRAME_HELLO || frame->tag == 0,
+			   "a greeting has a tag");
 	if (in->why == NULL)
 		frame->type = (MfFrameType) type;
 }
@@ -530,12 +422,12 @@ bool
 mf_frame_decode(const uint8_t *bytes, size_t length, MfFrame *frame,
 				const char **why)
 {
-	Reader		in = {bytes, bytes + length, NULL};
+	MfReader	in = {bytes, bytes + length, NULL};
 
 	memset(frame, 0, sizeof(*frame));
 	frame->memfd = -1;
 
-	require(&in, length <= MF_FRAME_MAX, "the frame is too long");
+	mf_require(&in, length <= MF_FRAME_MAX, "the frame is too long");
 	get_header(&in, frame);
 	if (in.why == NULL)
 	{
@@ -557,7 +449,7 @@ mf_frame_decode(const uint8_t *bytes, size_t length, MfFrame *frame,
 				get_refused(&in, &frame->u.refused);
 				break;
 		}
-		require(&in, in.at == in.end, "the frame is too long");
+		mf_require(&in, in.at == in.end, "the frame is too long");
 	}
 	*why = in.why;
 	return in.why == NULL;
