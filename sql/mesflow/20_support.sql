@@ -42,7 +42,7 @@ COMMENT ON FUNCTION _own_write(xid) IS 'Was this row version written by the call
 
 CREATE FUNCTION _wake(kind text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_wake';
-COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing) when the calling transaction commits; the launcher then starts at once what waits to be started.';
+COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing, delivery) when the calling transaction commits; the launcher then starts at once what waits to be started.';
 
 CREATE FUNCTION _wake_trigger() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_wake_trigger';
@@ -141,6 +141,7 @@ BEGIN
   PERFORM mesflow._start_timeline();
   PERFORM mesflow.rebase();
   PERFORM mesflow._wake('pricing');
+  PERFORM mesflow._wake('delivery');
   PERFORM mesflow._wake('launcher');    -- which starts what had left
 END
 $$;

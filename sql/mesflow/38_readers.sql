@@ -219,21 +219,52 @@ BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
-  FOR reader IN SELECT c.name FROM mesflow._cursors c WHERE c.origin <> mesflow._origin() ORDER BY c.name FOR UPDATE LOOP
-    INSERT INTO mesflow._cursor_backlog (reader, id)
-      SELECT reader.name, u FROM mesflow._unread_ids(reader.name) u
-      ON CONFLICT DO NOTHING;
+  FOR reader IN SELECT c.name, e.name AS endpoint, e.filter FROM mesflow._cursors c LEFT JOIN mesflow._endpoints e ON e.reader = c.name
+                 WHERE c.origin <> mesflow._origin() ORDER BY c.name FOR UPDATE OF c LOOP
+    IF reader.endpoint IS NULL THEN
+      INSERT INTO mesflow._cursor_backlog (reader, id)
+        SELECT reader.name, u FROM mesflow._unread_ids(reader.name) u
+        ON CONFLICT DO NOTHING;
+    ELSE
+      INSERT INTO mesflow._pending (endpoint, id, event, key, state, due_at)
+        SELECT reader.endpoint, o.id, o.event, o.key, 'replay', clock_timestamp()
+          FROM mesflow._unread_ids(reader.name) u JOIN mesflow.outbox o ON o.id = u
+         WHERE o.type LIKE 'endpoint.%' OR mesflow._event_passes(reader.filter, o.body)
+         ORDER BY o.id
+        ON CONFLICT DO NOTHING;
+    END IF;
 
     -- Of what this database wrote itself, nothing was read.
     UPDATE mesflow._cursors c
        SET seen = '3:3:', floor_id = 0, floor_xid = '3', upto = NULL, upto_id = NULL, upto_xid = NULL, last_id = 0, batch_id = NULL,
-           batch_events = 0, origin = mesflow._origin()
+           batch_events = 0, done = NULL, origin = mesflow._origin()
      WHERE c.name = reader.name;
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION rebase() IS
-  'In a restored database: what each reader had not read where the dump was made becomes its backlog, and from then on it reads what is written here. Called by arm(); again it does nothing.';
+  'In a restored database: what each reader had not read where the dump was made becomes its backlog (an endpoint''s: deliveries that wait), and from then on it reads what is written here. Called by arm(); again it does nothing.';
+
+CREATE FUNCTION _held_by(slot smallint) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+  lowest bigint;
+  highest bigint;
+BEGIN
+  EXECUTE format('SELECT min(o.id), max(o.id) FROM mesflow.outbox_%s o', lpad(slot::text, 2, '0')) INTO lowest, highest;
+  RETURN QUERY EXECUTE format('SELECT e.name FROM mesflow._endpoints e
+      WHERE EXISTS (SELECT FROM mesflow._pending p WHERE p.endpoint = e.name AND p.id BETWEEN $1 AND $2 AND p.letter IS NULL
+                       AND EXISTS (SELECT FROM mesflow.outbox_%s o WHERE o.id = p.id)) ORDER BY e.name', lpad(slot::text, 2, '0')) USING lowest, highest;
+END
+$$;
+COMMENT ON FUNCTION _held_by(smallint) IS 'Endpoints that have still to get an event of this slot of the ring, which their cursors have passed.';
 
 CREATE FUNCTION _readers_past(slot smallint) RETURNS boolean
 LANGUAGE sql VOLATILE
@@ -244,6 +275,7 @@ AS $$
                          OR (SELECT u.events FROM mesflow._unread(c.name, $1, 1) u) > 0
                          OR EXISTS (SELECT FROM mesflow._cursor_backlog b JOIN mesflow.outbox o ON o.id = b.id AND o.slot = $1
                                      WHERE b.reader = c.name))
+     AND NOT EXISTS (SELECT FROM mesflow._held_by(slot))
 $$;
 COMMENT ON FUNCTION _readers_past(smallint) IS
-  'Has every reader read all that it wants of this slot of the ring? Nothing may be writing to it: ask under the lock with which it is truncated.';
+  'Has every reader read all that it wants of this slot of the ring, and every endpoint got it? Nothing may be writing to it: ask under the lock with which it is truncated.';

@@ -103,6 +103,7 @@ CREATE TABLE _dead_letters (
 );
 COMMENT ON TABLE _dead_letters IS 'Deliveries given up on, with the event they were for: the outbox forgets it sooner. resolved: NULL until somebody replays or dismisses it.';
 CREATE INDEX ON _dead_letters (endpoint, key, id) WHERE resolved IS NULL;
+CREATE INDEX ON _dead_letters (id);
 CREATE INDEX ON _dead_letters (order_id);
 CREATE INDEX ON _dead_letters (event);
 CREATE INDEX ON _dead_letters (died_at);

@@ -94,11 +94,12 @@ BEGIN
   END IF;
   status := CASE WHEN held.ahead <= 3 THEN 'critical' ELSE 'warning' END;
   detail := format('Events older than mesflow.outbox_retention are held by: %s.%s',
-    (SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM mesflow._cursors c
+    (SELECT string_agg(r.name, ', ' ORDER BY r.name) FROM (SELECT c.name FROM mesflow._cursors c
       WHERE c.origin <> mesflow._origin() OR (SELECT u.events FROM mesflow._unread(c.name, held.slot, 1) u) > 0
-         OR EXISTS (SELECT FROM mesflow._cursor_backlog b JOIN mesflow.outbox o ON o.id = b.id AND o.slot = held.slot WHERE b.reader = c.name)),
+         OR EXISTS (SELECT FROM mesflow._cursor_backlog b JOIN mesflow.outbox o ON o.id = b.id AND o.slot = held.slot WHERE b.reader = c.name)
+      UNION SELECT 'endpoint ' || h FROM mesflow._held_by(held.slot) h) r),
     CASE WHEN held.ahead <= 3 THEN format(' Their place in the ring is needed in %s days; they stay, and the log grows.', held.ahead) ELSE '' END);
-  hint := 'Let these readers go on, or drop those that nobody needs: mesflow.drop_consumer(). See mesflow.consumers.';
+  hint := 'Let these readers go on, or drop those that nobody needs: mesflow.drop_consumer(), mesflow.drop_endpoint(). See mesflow.consumers, mesflow.endpoints.';
 END
 $$;
 COMMENT ON FUNCTION _health_outbox() IS 'The row of health() about the log: which readers keep it from being emptied.';

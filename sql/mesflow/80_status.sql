@@ -7,7 +7,7 @@ COMMENT ON FUNCTION _worker_status() IS 'The rows of worker_status, from shared 
 
 CREATE VIEW worker_status AS SELECT * FROM _worker_status();
 COMMENT ON VIEW worker_status IS 'The background workers of this server. Counts begin anew with each start of the server.';
-COMMENT ON COLUMN worker_status.kind IS 'launcher, pricing or housekeeping';
+COMMENT ON COLUMN worker_status.kind IS 'launcher, pricing, delivery or housekeeping';
 COMMENT ON COLUMN worker_status.pid IS 'its process; NULL when it does not run';
 COMMENT ON COLUMN worker_status.state IS 'what it is doing, in a word';
 COMMENT ON COLUMN worker_status.since IS 'in this state since';
@@ -85,7 +85,7 @@ BEGIN
     check_name := 'recovery'; status := 'ok'; detail := 'This is a standby: workers start on promotion.'; hint := NULL;
     RETURN NEXT;
   ELSE
-    FOR worker IN SELECT k.kind, w.pid, w.state, w.current, w.last_error FROM (VALUES ('launcher'), ('pricing')) AS k (kind)
+    FOR worker IN SELECT k.kind, w.pid, w.state, w.current, w.last_error FROM (VALUES ('launcher'), ('pricing'), ('delivery')) AS k (kind)
                     LEFT JOIN mesflow._worker_status() w ON w.kind = k.kind LOOP
       check_name := 'worker ' || worker.kind;
       IF worker.state = 'blocked' THEN
@@ -175,6 +175,10 @@ BEGIN
 
   check_name := 'outbox';
   SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_outbox() h;
+  RETURN NEXT;
+
+  check_name := 'delivery';
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_delivery() h;
   RETURN NEXT;
 
   check_name := 'housekeeping';

@@ -26,6 +26,8 @@ INSERT INTO _duties (name, what, every, schedule) VALUES
   ('copy_timelines', 'copies the events of orders out of the outbox, so that their timelines last as long as they', '10 min', '2-59/10 * * * *'),
   ('expire_quotes', 'tells of quotes that have expired before anybody ordered them', '10 min', '6-59/10 * * * *'),
   ('keep_outbox', 'empties the daily parts of the outbox that are older than mesflow.outbox_retention and that every reader has read', '1 hour', '17 * * * *'),
+  ('keep_attempts', 'empties the daily parts of the attempts at deliveries that are older than mesflow.attempts_retention', '1 hour', '27 * * * *'),
+  ('keep_dead_letters', 'forgets dead letters that are older than mesflow.dead_letter_retention', '1 hour', '37 * * * *'),
   ('keep_jobs', 'empties the daily parts of the history of jobs that are older than mesflow.jobs_retention', '1 hour', '7 * * * *'),
   ('keep_models', 'deletes the bytes of models that are older than mesflow.model_retention and that nothing needs', '10 min', '1-59/10 * * * *'),
   ('keep_preflights', 'forgets pre-flight quotes that expired before anybody asked for them', '10 min', '3-59/10 * * * *'),

@@ -48,6 +48,18 @@ GRANT EXECUTE ON FUNCTION _unread(text, smallint, bigint)     -- which consumers
   TO mesflow_app, mesflow_manager, mesflow_monitor, mesflow_admin;
 GRANT EXECUTE ON FUNCTION rebase() TO mesflow_admin;
 
+GRANT EXECUTE ON FUNCTION create_endpoint(text, text, text[], text, text, jsonb), alter_endpoint(text, jsonb, text, text[]), drop_endpoint(text),
+    rotate_secret(text, interval), ping_endpoint(text)
+  TO mesflow_admin;
+GRANT EXECUTE ON FUNCTION pause_endpoint(text, text, text), resume_endpoint(text, text), replay(text, timestamptz, timestamptz, text[], uuid),
+    replay_dead(text, bigint[], text), dismiss_dead(bigint[], text, text), drain(interval)
+  TO mesflow_manager, mesflow_admin;
+GRANT SELECT ON endpoints, deliveries TO mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT SELECT ON delivery_attempts, dead_letters TO mesflow_manager, mesflow_admin;      -- which have bodies and answers
+GRANT EXECUTE ON FUNCTION _bare_url(text), _bare_options(jsonb, jsonpath), _endpoint_waiting(text, bigint), _in_flight(integer), _origin(),     -- which the views call as their reader
+    _is_unread(_cursors, bigint, xid8, integer), _is_for(text, _cursors, jsonpath, text, text, text, text), _wants_type(text[], text), _event_passes(jsonpath, text)
+  TO mesflow_manager, mesflow_monitor, mesflow_admin;
+
 GRANT EXECUTE ON FUNCTION
     node_register(text, integer, text, integer), claim_jobs(integer, bytea, integer, integer),
     job_content(integer, bytea, bigint, bigint, bigint, integer), heartbeat(integer, bytea, bigint[], bigint[], integer[], text[]),
@@ -78,7 +90,7 @@ BEGIN
 END
 $$;
 
--- What pg_dump takes along. The nodes belong to a server, not to its data; notes of contents to remove are made anew by
+-- What pg_dump takes along, secrets of endpoints among it. What troubled an endpoint is of this database. The nodes belong to a server, not to its data; notes of contents to remove are made anew by
 -- arm(), for they are not to be judged before all models are there; the identity goes along to tell a copy.
 DO $$
 DECLARE
@@ -93,12 +105,14 @@ BEGIN
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
       ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),
+      ('_endpoints', ''), ('_endpoint_numbers', ''), ('_endpoint_secrets', ''), ('_pending', ''), ('_dead_letters', ''), ('_dead_letters_number_seq', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;
   FOR slot IN 0..31 LOOP
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._jobs_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._batches_done_%s', lpad(slot::text, 2, '0'))::regclass, '');
+    PERFORM pg_catalog.pg_extension_config_dump(format('mesflow._attempts_%s', lpad(slot::text, 2, '0'))::regclass, '');
     PERFORM pg_catalog.pg_extension_config_dump(format('mesflow.outbox_%s', lpad(slot::text, 2, '0'))::regclass, '');
   END LOOP;
 END

@@ -4,14 +4,19 @@
  *		whole.
  *
  *		endpoints.c		what is in the tables about endpoints
+ *		settings.c		a row of the view _endpoint_settings
  *		events.c		copies of events, shared by the deliveries of them
+ *		rows.c			deliveries from the rows of _pending
  *		stream.c		reads the outbox into the lines of the endpoints
- *		line.c			who is next at an endpoint: keys, retries
- *		schedule.c		whose turn it is among endpoints: windows, rates
+ *		line.c			who is next at an endpoint: retries
+ *		keys.c			the same where the order of a key is kept
+ *		schedule.c		whose turn it is among endpoints
+ *		pace.c			how much an endpoint takes: windows, rates, shares
  *		breaker.c		when to leave an endpoint alone
  *		verdict.c		what an outcome means
  *		request.c		what is sent
- *		senders.c		the programs
+ *		senders.c		the programs: their lives
+ *		post.c			what goes into one, and what comes out
  *		record.c		writes down what came of it, in groups
  *		delivery_worker.c	the order of these things in a turn
  *
@@ -30,6 +35,7 @@
 #include "datatype/timestamp.h"
 #include "frame/sending.h"
 #include "lib/ilist.h"
+#include "lib/pairingheap.h"
 #include "utils/uuid.h"
 #include "worker/worker.h"
 
@@ -77,6 +83,16 @@ typedef enum MfDeliveryState
 	MF_DELIVERY_ENDED
 } MfDeliveryState;
 
+/* Where in line, while WAITING. */
+typedef enum MfPlace
+{
+	MF_PLACE_NONE,				/* not in line */
+	MF_PLACE_KEY,				/* behind another one of its key */
+	MF_PLACE_READY,				/* may go */
+	MF_PLACE_LATER,				/* may go at due_at */
+	MF_PLACE_APART				/* may go, in a program of its own */
+} MfPlace;
+
 typedef enum MfVerdict
 {
 	MF_VERDICT_DELIVERED,
@@ -92,25 +108,33 @@ typedef struct MfDelivery
 	char	   *key;
 	MfEventCopy *event;			/* NULL: to be loaded before it is sent */
 	MfDeliveryState state;
-	int			attempts;		/* that counted, before this one */
+	int			attempts;		/* that counted, before this one;
+								 * mf_line_recorded counts it */
 	int			crashes;
 	TimestampTz first_at;
 
 	/* stream.c and record.c */
 	dlist_node	stream_node;	/* in endpoint->stream, while on_stream */
 	bool		on_stream;		/* holds the cursor */
-	bool		has_row;		/* in _pending */
+	bool		has_row;		/* in _pending; row_node is in
+								 * endpoint->row_list */
+	bool		recording;		/* in the group that is being committed */
 	bool		passed;			/* on_stream, but recorded: the cursor may
 								 * pass */
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
+	dlist_node	row_node;
 	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
 
-	/* line.c and schedule.c */
-	MfKeyLine  *key_line;		/* NULL: the endpoint keeps no order */
+	/* line.c, keys.c and schedule.c */
+	MfKeyLine  *key_line;		/* NULL: nothing waits for it */
+	MfPlace		place;
 	dlist_node	line_node;
-	TimestampTz due_at;			/* not before; with RETRY: the next try */
+	pairingheap_node due_node;	/* while LATER */
+	TimestampTz due_at;			/* not before; infinity: as soon as those
+								 * before it are over; with RETRY: the next
+								 * try */
 
-	/* senders.c: while SENDING, and after */
+	/* post.c: while SENDING, and after */
 	uint64		tag;
 	int64		started;		/* mf_wait_now() */
 	TimestampTz sent_at;
@@ -207,13 +231,15 @@ struct MfEndpoint
 
 	/* stream.c, record.c */
 	struct MfStream *stream;
+	dlist_head	row_list;		/* deliveries that have a row */
 	dlist_head	held;			/* deliveries from the stream, in its order */
 	int			held_count;
 	Size		held_bytes;
-	int			rows;			/* held deliveries that have a row */
+	int			rows;			/* in row_list */
 	bool		rows_deep;		/* more rows are in the table */
 	int64		rows_upto;		/* rows up to this id are held */
 	bool		dirty;			/* its cursor is to be written */
+	struct MfPosition *position;	/* in the group that is being written */
 
 	/* To be written with the next group. */
 	MfTrouble	trouble;
@@ -239,14 +265,24 @@ extern MfEndpoint *mf_endpoint_by_number(int number);
 /* Ends every endpoint in memory, and all deliveries: fenced, switched off. */
 extern void mf_endpoints_forget(void);
 
+/* The endpoint has been dropped and nothing of it is left. */
+extern void mf_endpoint_free_dropped(void);
+
 /* ---- events.c -------------------------------------------------------------- */
 
 extern void mf_event_release(MfEventCopy *event);
 
+/* A WAITING delivery, in no line yet; with a reference to the event, if any. */
+extern MfDelivery *mf_delivery_make(MfEndpoint *endpoint, int64 id,
+									const pg_uuid_t *event_id, const char *key,
+									MfEventCopy *event);
+extern void mf_delivery_free(MfDelivery *delivery);
+
 /*
  * Loads the events of deliveries that have none, in a transaction of its own.
  * False: not now, try again.  A delivery whose event is nowhere any more ends
- * as dead, and its state says so.
+ * as dead, and its state says so: ENDED, with verdict and reason.  The caller
+ * hands it on, to the line and to record.c.
  */
 extern bool mf_events_load(MfDelivery **deliveries, int count);
 
@@ -270,11 +306,19 @@ extern int	mf_record_waiting(void);
  */
 extern void mf_record_turn(int64 now);
 
-/* ---- line.c ---------------------------------------------------------------- */
+/* ---- line.c, keys.c -------------------------------------------------------- */
 
+/*
+ * Before the first mf_line_add, when config is there; and again where that
+ * has another ordering: what waits is put in line anew.
+ */
 extern void mf_line_open(MfEndpoint *endpoint);
 
-/* Forgets all of an endpoint's deliveries that wait; frees nothing of theirs. */
+/*
+ * Forgets all of an endpoint's deliveries that wait; frees nothing of theirs.
+ * Those under way end as usual, by mf_record_add.  Do not free the endpoint
+ * before in_flight is 0.
+ */
 extern void mf_line_close(MfEndpoint *endpoint);
 
 /*
@@ -283,7 +327,10 @@ extern void mf_line_close(MfEndpoint *endpoint);
  */
 extern void mf_line_add(MfDelivery *delivery);
 
-/* Does an earlier delivery of its key, which has a row, hold it up? */
+/*
+ * Does an earlier delivery of its key, which has a row, hold it up, or a dead
+ * letter of a strict endpoint?
+ */
 extern bool mf_line_is_behind_row(const MfDelivery *delivery);
 
 /* A dead letter that nobody resolved stops this key of a strict endpoint. */
@@ -291,29 +338,35 @@ extern void mf_line_block_key(MfEndpoint *endpoint, const char *key);
 extern void mf_line_unblock_keys(MfEndpoint *endpoint);
 
 /*
- * It was recorded: with RETRY it has a row now and goes back to its place, due
- * at due_at; else what waits behind it may go.
+ * It was recorded: with RETRY it has a row now (set has_row first) and goes
+ * back to its place, WAITING, due at due_at, its attempt counted and the texts
+ * of the verdict freed; else what waits behind it may go.
  */
 extern void mf_line_recorded(MfDelivery *delivery);
 
 /* ---- schedule.c, senders.c ------------------------------------------------- */
 
-extern void mf_schedule_turn(int64 now);
+/*
+ * A turn hears first what became of requests, by mf_senders_turn, and sends
+ * last, by mf_schedule_turn, which also starts the programs: leave it out, and
+ * nothing is sent or started.
+ */
 extern void mf_senders_init(void);
 extern void mf_senders_turn(int64 now);
+extern void mf_schedule_turn(int64 now);
 
-/* The endpoint's settings were read again, or it was dropped. */
+/* The endpoint's settings or its state were read again, or it was dropped. */
 extern void mf_senders_target_changed(MfEndpoint *endpoint);
 
-/* Ends the programs; what was under way waits again, and counts no crash. */
+/*
+ * Ends the programs; what was under way waits again, and counts no crash.
+ * Call it before mf_line_close where both are to happen.
+ */
 extern void mf_senders_stop(void);
 extern int	mf_senders_in_flight(void);
 
 /* NULL: they work. */
 extern const char *mf_senders_trouble(void);
-
-/* What each is called with when something ends.  breaker.c, verdict.c */
-extern void mf_verdict_give(MfDelivery *delivery, const MfOutcome *outcome);
 
 /* ---- delivery_worker.c ------------------------------------------------------ */
 

@@ -4,10 +4,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "plan.h"
 #include "reader.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -17,6 +20,18 @@ PG_FUNCTION_INFO_V1(mesflow_mark);
 PG_FUNCTION_INFO_V1(mesflow_unread);
 PG_FUNCTION_INFO_V1(mesflow_unread_ids);
 
+#define ENDPOINT_READER	"endpoint " /* and the endpoint's name */
+#define ENDPOINT_EVENTS	"endpoint." /* are for the endpoint of their key */
+
+/* What an endpoint has done beyond its position. */
+static MfPlan done_plan = {
+	.sql = "SELECT c.done FROM mesflow._cursors c WHERE c.name OPERATOR(pg_catalog.=) $1",
+	.by_index = true,
+	.writes = true,
+	.arguments = 1,
+	.types = {TEXTOID}
+};
+
 /* Counts them, or puts their ids into a store. */
 typedef struct Unread
 {
@@ -25,7 +40,77 @@ typedef struct Unread
 	TimestampTz oldest;
 	Tuplestorestate *ids;
 	TupleDesc	desc;
+	const char *endpoint;		/* whose reader this is, or NULL */
+	int64	   *done;			/* sorted */
+	int			done_count;
 } Unread;
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * What is done is read before the position: an id that is gone from it by the
+ * time the position is read is passed by then.
+ */
+static void
+load_endpoint(Unread *unread, const char *name)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		value = CStringGetTextDatum(name);
+
+	if (strncmp(name, ENDPOINT_READER, strlen(ENDPOINT_READER)) != 0)
+		return;
+	mf_spi_connect();
+	if (mf_plan_run(&done_plan, &value, NULL) > 0 && mf_plan_find(0, 1, &value))
+	{
+		Datum	   *ids;
+		int			count;
+
+		deconstruct_array(DatumGetArrayTypeP(value), INT8OID, sizeof(int64), true,
+						  TYPALIGN_DOUBLE, &ids, NULL, &count);
+		unread->done = MemoryContextAlloc(caller, (count + 1) * sizeof(int64));
+		for (int i = 0; i < count; i++)
+			unread->done[i] = DatumGetInt64(ids[i]);
+		unread->done_count = count;
+		qsort(unread->done, count, sizeof(int64), compare_ids);
+	}
+	SPI_finish();
+	unread->endpoint = name + strlen(ENDPOINT_READER);
+}
+
+/* Does a column, which is never NULL, start with this, or is it this? */
+static bool
+starts_with(TupleTableSlot *slot, AttrNumber column, const char *start, bool and_ends)
+{
+	bool		is_null;
+	text	   *value = DatumGetTextPP(slot_getattr(slot, column, &is_null));
+	int			length = (int) VARSIZE_ANY_EXHDR(value);
+	int			wanted = (int) strlen(start);
+
+	return (and_ends ? length == wanted : length >= wanted) &&
+		memcmp(VARDATA_ANY(value), start, wanted) == 0;
+}
+
+/* An endpoint's own events pass its filter; other endpoints' never do. */
+static bool
+wants(const Unread *unread, const MfCursor *cursor, TupleTableSlot *slot, int64 id)
+{
+	if (unread->endpoint != NULL && !cursor->is_consumer)
+	{
+		if (unread->done_count > 0 &&
+			bsearch(&id, unread->done, unread->done_count, sizeof(int64), compare_ids) != NULL)
+			return false;
+		if (starts_with(slot, cursor->filter.type_column, ENDPOINT_EVENTS, false))
+			return starts_with(slot, mf_reader_column("key"), unread->endpoint, true);
+	}
+	return mf_filter_matches(&cursor->filter, slot);
+}
 
 static void
 add_range(Unread *unread, const MfCursor *cursor, const MfRange *range, Snapshot snapshot)
@@ -40,7 +125,7 @@ add_range(Unread *unread, const MfCursor *cursor, const MfRange *range, Snapshot
 		bool		is_null = false;
 		TimestampTz at;
 
-		if (!mf_filter_matches(&cursor->filter, slot))
+		if (!wants(unread, cursor, slot, id))
 			continue;
 		at = DatumGetTimestampTz(slot_getattr(slot, at_column, &is_null));
 		if (unread->events++ == 0 || at < unread->oldest)
@@ -59,9 +144,12 @@ add_range(Unread *unread, const MfCursor *cursor, const MfRange *range, Snapshot
 static void
 look(Unread *unread, const char *name, int slot)
 {
-	MfCursor   *cursor = mf_cursor_peek(name);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	MfCursor   *cursor;
+	Snapshot	snapshot;
 
+	load_endpoint(unread, name);
+	cursor = mf_cursor_peek(name);
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	if (cursor != NULL)
 	{
 		MfRange		range = {.seen = cursor->seen,.upto = cursor->upto,

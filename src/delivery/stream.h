@@ -1,0 +1,120 @@
+/*
+ * stream.h
+ *		An endpoint's place in the outbox.  Private to stream.c, endpoints.c,
+ *		settings.c, rows.c, events.c and record.c.
+ *
+ * Endpoints that have read everything share the reading of what is new: they
+ * are `live`.  One that is behind reads sets of its own until it has caught
+ * up.  Where it is in the tables is computed from what it holds: everything
+ * before the first delivery of `held` that is not over.
+ */
+#ifndef MF_DELIVERY_STREAM_H
+#define MF_DELIVERY_STREAM_H
+
+#include "delivery.h"
+#include "executor/tuptable.h"
+#include "outbox/reader.h"
+#include "utils/jsonpath.h"
+
+/* A mark that several share. */
+typedef struct MfMoment
+{
+	int			references;
+	MfMark		mark;
+} MfMoment;
+
+/* The set of events between two moments. */
+struct MfTick
+{
+	int			references;
+	MfMoment   *seen;
+	MfMoment   *upto;
+};
+
+typedef struct MfStream
+{
+	MemoryContext context;		/* of the filter; replaced with the settings */
+	MfFilter	filter;
+	JsonPath   *path;			/* NULL: none */
+
+	bool		live;
+	MfMoment   *at;				/* everything up to here was read */
+	MfTick	   *tick;			/* not live: the set it is in; NULL: none */
+	int64		read_id;		/* how far in there */
+
+	/* Done before this worker started, and not met again so far. */
+	int			done_count;
+	int64	   *done;			/* sorted */
+
+	int64		written_id;		/* mark of the cursor as it was written */
+} MfStream;
+
+/* ---- stream.c ---- */
+
+extern MfMoment *mf_moment_make(const MfMark *mark);
+extern MfMoment *mf_moment_share(MfMoment *moment);
+extern void mf_moment_release(MfMoment *moment);
+extern MfTick *mf_tick_make(MfMoment *seen, MfMoment *upto);
+extern MfTick *mf_tick_share(MfTick *tick);
+extern void mf_tick_release(MfTick *tick);
+
+/* An endpoint from where its cursor is; see endpoints.c. */
+extern void mf_stream_open(MfEndpoint *endpoint, const MfMark *seen,
+						   const MfMark *upto, int64 last_id, Datum done);
+extern void mf_stream_close(MfEndpoint *endpoint);
+
+/* Where it is in the outbox, if all that it holds is over; upto NULL: in no set. */
+extern void mf_stream_position(MfEndpoint *endpoint, const MfMark **seen,
+							   const MfMark **upto, int64 *last_id);
+
+/* Adds to the deliveries it holds, or takes from them. */
+extern void mf_stream_hold(MfDelivery *delivery, MfTick *tick);
+extern void mf_stream_let_go(MfDelivery *delivery);
+
+/* ---- events.c ---- */
+
+extern MfEventCopy *mf_event_copy(TupleTableSlot *slot);
+
+/* ---- settings.c ---- */
+
+/*
+ * Reads the settings of endpoints, of one or (NULL) of all, in the caller's
+ * transaction and connection to SPI, and calls found() with each of them: its
+ * config is new, in a context of its own below mf_delivery_context.  What the
+ * rest of the columns says is in `row`.
+ */
+typedef struct MfSettingsRow
+{
+	int			number;
+	const char *name;
+	MfEndpointState state;
+	MfEndpointConfig *config;
+	MfTrouble	trouble;
+	Datum		event_types;
+	const char *partner;		/* NULL: any */
+	Datum		filter;			/* 0: none */
+	MfMark		seen;
+	MfMark		upto;			/* no snapshot: none */
+	int64		last_id;
+	Datum		done;			/* 0: none */
+	bool		foreign;		/* its cursor is of another database */
+} MfSettingsRow;
+
+extern void mf_settings_read(const char *name,
+							 void (*found) (const MfSettingsRow *row));
+
+/* ---- rows.c ---- */
+
+/*
+ * Reads rows of _pending that are not held yet, in the caller's transaction;
+ * `anew`: from the first one on.
+ */
+extern void mf_rows_read(MfEndpoint *endpoint, bool anew);
+extern void mf_rows_read_blocked(MfEndpoint *endpoint);
+extern void mf_rows_hold(MfDelivery *delivery);
+extern void mf_rows_let_go(MfDelivery *delivery);
+
+/* Has it room for more, and are there more? */
+extern bool mf_rows_wanted(const MfEndpoint *endpoint);
+
+#endif							/* MF_DELIVERY_STREAM_H */
