@@ -8,6 +8,8 @@
  *		events.c		copies of events, shared by the deliveries of them
  *		rows.c			deliveries from the rows of _pending
  *		stream.c		reads the outbox into the lines of the endpoints
+ *		wants.c			which events an endpoint wants
+ *		moment.c		moments of the outbox, and sets of events between two
  *		line.c			who is next at an endpoint: retries
  *		keys.c			the same where the order of a key is kept
  *		schedule.c		whose turn it is among endpoints
@@ -18,6 +20,7 @@
  *		senders.c		the programs: their lives
  *		post.c			what goes into one, and what comes out
  *		record.c		writes down what came of it, in groups
+ *		record_write.c	the statements that do
  *		delivery_worker.c	the order of these things in a turn
  *
  * A delivery comes from the stream, or from a row of _pending.  It stands in

@@ -132,6 +132,7 @@ turn(void)
 		mf_senders_stop();
 		mf_endpoints_forget();
 		mf_senders_turn(now);
+		mf_record_turn(now);	/* has nothing to write, and frees */
 		mf_endpoint_free_dropped();
 		show_state();
 		return (long) Max(turn_due - mf_wait_now(), 0);

@@ -39,7 +39,7 @@ mf_endpoint_by_number(int number)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
 
-		if (endpoint->number == number)
+		if (!endpoint->dropped && endpoint->number == number)
 			return endpoint;
 	}
 	return NULL;
@@ -85,7 +85,7 @@ take_settings(const MfSettingsRow *row)
 {
 	MfEndpoint *endpoint = mf_endpoint_by_number(row->number);
 	MfEndpointConfig *old;
-	bool		is_new = endpoint == NULL || endpoint->dropped;
+	bool		is_new = endpoint == NULL;
 
 	/* Its cursor is put right by arm(), which tells us. */
 	if (row->foreign)

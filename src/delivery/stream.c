@@ -8,22 +8,15 @@
  * moment up to which the live ones have, it is one of them again.
  *
  * A set of events is fixed once its two moments are, so a place in it is an
- * id.  Moments are shared and counted.
+ * id.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
 #include "outbox/outbox.h"
 #include "stream.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -43,65 +36,6 @@ static bool tick_wanted = true;
 static int64 tick_due = 0;
 static int	failures = 0;
 static int64 not_before = 0;
-
-/* ---- moments ---------------------------------------------------------------- */
-
-MfMoment *
-mf_moment_make(const MfMark *mark)
-{
-	MfMoment   *moment = MemoryContextAlloc(mf_delivery_context, sizeof(MfMoment));
-	Size		size = VARSIZE(mark->snapshot);
-
-	moment->references = 1;
-	moment->mark = *mark;
-	moment->mark.snapshot = MemoryContextAlloc(mf_delivery_context, size);
-	memcpy(moment->mark.snapshot, mark->snapshot, size);
-	return moment;
-}
-
-MfMoment *
-mf_moment_share(MfMoment *moment)
-{
-	moment->references++;
-	return moment;
-}
-
-void
-mf_moment_release(MfMoment *moment)
-{
-	if (--moment->references > 0)
-		return;
-	pfree(moment->mark.snapshot);
-	pfree(moment);
-}
-
-MfTick *
-mf_tick_make(MfMoment *seen, MfMoment *upto)
-{
-	MfTick	   *tick = MemoryContextAlloc(mf_delivery_context, sizeof(MfTick));
-
-	tick->references = 1;
-	tick->seen = mf_moment_share(seen);
-	tick->upto = mf_moment_share(upto);
-	return tick;
-}
-
-MfTick *
-mf_tick_share(MfTick *tick)
-{
-	tick->references++;
-	return tick;
-}
-
-void
-mf_tick_release(MfTick *tick)
-{
-	if (--tick->references > 0)
-		return;
-	mf_moment_release(tick->seen);
-	mf_moment_release(tick->upto);
-	pfree(tick);
-}
 
 /* ---- what an endpoint holds -------------------------------------------------- */
 
@@ -247,97 +181,7 @@ has_room(const MfEndpoint *endpoint, Size bytes)
 		endpoint->held_count <= MF_STREAM_HELD / 2 && endpoint->held_bytes < bytes / 2 + 1;
 }
 
-/* ---- which events ------------------------------------------------------------- */
-
-/* A predicate has to be true, a path to find something. */
-static bool
-evaluate(JsonPath *path, const char *body)
-{
-	LOCAL_FCINFO(call, 4);
-	Datum		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(body));
-	Datum		none = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	Datum		matches;
-
-	InitFunctionCallInfoData(*call, NULL, 4, InvalidOid, NULL, NULL);
-	call->args[0].value = document;
-	call->args[1].value = PointerGetDatum(path);
-	call->args[2].value = none;
-	call->args[3].value = BoolGetDatum(true);
-	for (int i = 0; i < 4; i++)
-		call->args[i].isnull = false;
-	matches = jsonb_path_match(call);
-	if (!call->isnull)
-		return DatumGetBool(matches);
-	call->isnull = false;
-	matches = jsonb_path_exists(call);
-	return !call->isnull && DatumGetBool(matches);
-}
-
-/*
- * Does the body satisfy it?  One that cannot be judged is sent: whoever gets
- * it can see.
- */
-static bool
-path_matches(JsonPath *path, const char *body)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool matches = true;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		matches = evaluate(path, body);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return matches;
-}
-
-/* A column, which is never NULL, and its length. */
-static const char *
-text_column(TupleTableSlot *slot, AttrNumber column, int *length)
-{
-	bool		is_null;
-	text	   *value = DatumGetTextPP(slot_getattr(slot, column, &is_null));
-
-	*length = (int) VARSIZE_ANY_EXHDR(value);
-	return VARDATA_ANY(value);
-}
-
-/* Events endpoint.* are for the endpoint of their key, whatever it filters. */
-static bool
-wants(MfEndpoint *endpoint, TupleTableSlot *slot, MfEventCopy **copy)
-{
-	static const char own[] = "endpoint.";
-	MfStream   *stream = endpoint->stream;
-	int			length;
-	const char *type = text_column(slot, stream->filter.type_column, &length);
-
-	if (length >= (int) strlen(own) && memcmp(type, own, strlen(own)) == 0)
-	{
-		const char *key = text_column(slot, mf_reader_column("key"), &length);
-
-		return length == (int) strlen(endpoint->name) &&
-			memcmp(key, endpoint->name, length) == 0;
-	}
-	if (!mf_filter_matches(&stream->filter, slot))
-		return false;
-	if (stream->path == NULL)
-		return true;
-	if (*copy == NULL)
-		*copy = mf_event_copy(slot);
-	return path_matches(stream->path, (*copy)->body);
-}
+/* ---- offering ------------------------------------------------------------------ */
 
 /* Was it done by an earlier life of this worker?  Then it is forgotten here. */
 static bool
@@ -370,7 +214,7 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 		dlist_tail_element(MfDelivery, stream_node, &endpoint->held)->id == id)
 		return;
 	done = was_done(endpoint->stream, id);
-	if (!done && !wants(endpoint, slot, copy))
+	if (!done && !mf_wants(endpoint, slot, copy))
 		return;
 	if (*copy == NULL)
 		*copy = mf_event_copy(slot);

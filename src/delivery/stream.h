@@ -49,7 +49,7 @@ typedef struct MfStream
 	int64		written_id;		/* mark of the cursor as it was written */
 } MfStream;
 
-/* ---- stream.c ---- */
+/* ---- moment.c ---- */
 
 extern MfMoment *mf_moment_make(const MfMark *mark);
 extern MfMoment *mf_moment_share(MfMoment *moment);
@@ -57,6 +57,8 @@ extern void mf_moment_release(MfMoment *moment);
 extern MfTick *mf_tick_make(MfMoment *seen, MfMoment *upto);
 extern MfTick *mf_tick_share(MfTick *tick);
 extern void mf_tick_release(MfTick *tick);
+
+/* ---- stream.c ---- */
 
 /* An endpoint from where its cursor is; see endpoints.c. */
 extern void mf_stream_open(MfEndpoint *endpoint, const MfMark *seen,
@@ -70,6 +72,15 @@ extern void mf_stream_position(MfEndpoint *endpoint, const MfMark **seen,
 /* Adds to the deliveries it holds, or takes from them. */
 extern void mf_stream_hold(MfDelivery *delivery, MfTick *tick);
 extern void mf_stream_let_go(MfDelivery *delivery);
+
+/* ---- wants.c ---- */
+
+/*
+ * Does it want this row of the outbox?  Where the body is looked at for that,
+ * *copy is made.
+ */
+extern bool mf_wants(MfEndpoint *endpoint, TupleTableSlot *slot,
+					 MfEventCopy **copy);
 
 /* ---- events.c ---- */
 

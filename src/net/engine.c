@@ -607,7 +607,7 @@ mf_engine_timeout(MfEngine *engine)
 	}
 	for (MfTransfer *transfer = engine->resolving; transfer != NULL;
 		 transfer = transfer->next_resolving)
-		if (transfer->deadline - now < wait)
+		if (wait < 0 || transfer->deadline - now < wait)
 			wait = transfer->deadline > now ? transfer->deadline - now : 0;
 	return wait < 0 ? -1 : (int) ((wait + 999) / 1000);
 }

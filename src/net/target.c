@@ -224,9 +224,7 @@ make_headers(MfDestination *destination, const MfTarget *target)
 								 "Authorization: Basic ", text, strlen(text));
 			free(text);
 		}
-	}
-	/* No "Expect: 100-continue", which costs a second where it is ignored. */
-	return good && append_header(&destination->headers, "", "Expect:", 7);
+	} return good;
 }
 
 /* ---- certificates ------------------------------------------------------- */

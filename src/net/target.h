@@ -37,7 +37,7 @@ typedef struct MfDestination
 	uint32_t	timeout_ms;
 	uint32_t	connect_timeout_ms;
 	uint32_t	redirects;
-	struct curl_slist *headers; /* of the target, credentials, "Expect:" */
+	struct curl_slist *headers; /* of the target, and credentials */
 	char	   *content_type;	/* for all requests; NULL: theirs */
 	MfBytes		ca;				/* ours; length 0: none */
 	MfBytes		client_cert;

@@ -168,8 +168,12 @@ say_failure(MfTransfer *transfer, CURLcode code, long status,
 							   curl_easy_strerror(code));
 			break;
 		default:
-			mf_verdict_say(outcome, kind, "not an answer in HTTP: %s",
-						   curl_easy_strerror(code));
+			/* What HTTP/0.9 would be: there is no status line. */
+			if (code == CURLE_UNSUPPORTED_PROTOCOL)
+				mf_verdict_say(outcome, kind, "not an answer in HTTP");
+			else
+				mf_verdict_say(outcome, kind, "not an answer in HTTP: %s",
+							   curl_easy_strerror(code));
 			break;
 	}
 }

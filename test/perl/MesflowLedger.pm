@@ -115,7 +115,7 @@ sub repeated
 	{
 		my $before = $last{"$arrival->{path} $arrival->{id}"};
 
-		push @wrong, "$arrival->{id} at $arrival->{path}"
+		push @wrong, "$arrival->{id} at $arrival->{path}, $arrival->{at} after $before->{at}"
 		  if $before && !grep { $before->{at} <= $_->[1] && $arrival->{at} >= $_->[0] } @{ $kills // [] };
 		$last{"$arrival->{path} $arrival->{id}"} = $arrival;
 	}

@@ -131,11 +131,11 @@ is(found(ledger(1 .. 4, 6)), 'missing: e5 of odd', 'one is missing');
 is(found(ledger(1 .. 7)), 'ghosts: e7 at /a', 'one was never committed');
 is(found([ @{ ledger(1 .. 6) }, { path => '/a' } ]), 'ghosts: no id at /a', 'one has no id');
 is(found(ledger(1, 2, 5, 4, 3, 6)), 'disorder: odd at /a: 3 after 5', 'one comes before another of its key');
-is(found(ledger(1, 2, 3, 3, 4, 5, 6)), 'repeated: e3 at /a', 'one comes twice for no reason');
+is(found(ledger(1, 2, 3, 3, 4, 5, 6)), 'repeated: e3 at /a, 4000 after 3000', 'one comes twice for no reason');
 is(found(ledger(1, 2, 3, 3, 4, 5, 6), [ 3500, 3600 ]), '', 'but for a kill in between');
 is(found(ledger(1, 2, 3, 4, 5, 3, 6), [ 3500, 3600 ]), '', 'it may come late: first arrivals count');
-is(found(ledger(1, 2, 3, 3, 4, 5, 6), [ 4500, 4600 ]), 'repeated: e3 at /a', 'not for one that came later');
-is(found(ledger(1, 2, 3, 3, 3, 4, 5, 6), [ 3500, 3600 ]), 'repeated: e3 at /a', 'nor for one more than there were kills');
+is(found(ledger(1, 2, 3, 3, 4, 5, 6), [ 4500, 4600 ]), 'repeated: e3 at /a, 4000 after 3000', 'not for one that came later');
+is(found(ledger(1, 2, 3, 3, 3, 4, 5, 6), [ 3500, 3600 ]), 'repeated: e3 at /a, 5000 after 4000', 'nor for one more than there were kills');
 is_deeply([ steps_back(\@events, ledger(1, 2, 3, 4, 3, 6, 5)) ], [], 'the last one again is no step back');
 is_deeply([ steps_back(\@events, ledger(1, 2, 3, 4, 5, 3, 6)) ], ['odd at /a: 3 after 5'], 'an earlier one is');
 
