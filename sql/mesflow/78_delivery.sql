@@ -135,6 +135,7 @@ DO $$
 BEGIN
   FOR slot IN 0..31 LOOP
     EXECUTE format('CREATE TABLE mesflow._attempts_%s PARTITION OF mesflow._attempts FOR VALUES IN (%s)', lpad(slot::text, 2, '0'), slot);
+    EXECUTE format('COMMENT ON TABLE mesflow._attempts_%s IS ''Attempts of days of slot %s.''', lpad(slot::text, 2, '0'), slot);
   END LOOP;
 END
 $$;

@@ -1,7 +1,7 @@
 -- Options of endpoints: which there are, and what they may be. A message names the option by its path and never shows what
 -- may be secret: values of headers, credentials, keys, the address but for its host.
 
-CREATE FUNCTION _refuse_option(path text, trouble text, hint text) RETURNS void
+CREATE FUNCTION _refuse_endpoint_option(path text, trouble text, hint text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -9,7 +9,7 @@ BEGIN
   PERFORM mesflow._raise('MF400', 'option not allowed', format('options.%s %s.', $1, $2), $3);
 END
 $$;
-COMMENT ON FUNCTION _refuse_option(text, text, text) IS 'MF400 for an option of an endpoint.';
+COMMENT ON FUNCTION _refuse_endpoint_option(text, text, text) IS 'MF400 for an option of an endpoint.';
 
 CREATE FUNCTION _shown(value jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -84,25 +84,25 @@ DECLARE
   bytes integer := 0;
 BEGIN
   IF jsonb_typeof($1) <> 'object' THEN
-    PERFORM mesflow._refuse_option('headers', format('is of type %s', jsonb_typeof($1)), 'Give an object of names and values: {"X-Shop": "example"}.');
+    PERFORM mesflow._refuse_endpoint_option('headers', format('is of type %s', jsonb_typeof($1)), 'Give an object of names and values: {"X-Shop": "example"}.');
   END IF;
   FOR header IN SELECT j.key AS name, lower(j.key) AS lower_name, j.value, j.value #>> '{}' AS text FROM jsonb_each($1) j LOOP
     IF header.name !~ '^[!#$%&''*+.^_`|~0-9A-Za-z-]{1,200}$' THEN
-      PERFORM mesflow._refuse_option('headers', format('has the name %s', quote_literal(left(header.name, 100))), 'A name is made of letters, digits and - . _ and is up to 200 characters long.');
+      PERFORM mesflow._refuse_endpoint_option('headers', format('has the name %s', quote_literal(left(header.name, 100))), 'A name is made of letters, digits and - . _ and is up to 200 characters long.');
     ELSIF header.lower_name ~ '^(webhook|ce)-' OR header.lower_name IN ('host', 'content-length', 'content-type', 'transfer-encoding', 'connection', 'te', 'upgrade', 'expect', 'trailer', 'keep-alive', 'proxy-connection', 'traceparent') THEN
-      PERFORM mesflow._refuse_option('headers.' || header.name, 'is a header that the delivery itself sets', 'Leave it out, or take a name of your own, such as X-Shop.');
+      PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, 'is a header that the delivery itself sets', 'Leave it out, or take a name of your own, such as X-Shop.');
     ELSIF header.lower_name = ANY (known) THEN
-      PERFORM mesflow._refuse_option('headers.' || header.name, 'is there twice', 'Names of headers are the same in upper and lower case.');
+      PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, 'is there twice', 'Names of headers are the same in upper and lower case.');
     ELSIF jsonb_typeof(header.value) <> 'string' THEN
-      PERFORM mesflow._refuse_option('headers.' || header.name, format('is of type %s', jsonb_typeof(header.value)), 'Give a string.');
+      PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, format('is of type %s', jsonb_typeof(header.value)), 'Give a string.');
     ELSIF header.text ~ '[\u0001-\u001f\u007f]' OR header.text <> btrim(header.text) THEN
-      PERFORM mesflow._refuse_option('headers.' || header.name, 'has a line end, another control character, or space around it', 'Give one line of text.');
+      PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, 'has a line end, another control character, or space around it', 'Give one line of text.');
     END IF;
     known := known || header.lower_name;
     bytes := bytes + octet_length(header.name) + octet_length(header.text) + 4;
   END LOOP;
   IF cardinality(known) > most OR bytes > most_bytes THEN
-    PERFORM mesflow._refuse_option('headers', format('has %s headers of %s bytes', cardinality(known), bytes), format('At most %s headers of %s bytes together.', most, most_bytes));
+    PERFORM mesflow._refuse_endpoint_option('headers', format('has %s headers of %s bytes', cardinality(known), bytes), format('At most %s headers of %s bytes together.', most, most_bytes));
   END IF;
 END
 $$;
@@ -119,27 +119,27 @@ DECLARE
   name text;
 BEGIN
   IF jsonb_typeof($1) <> 'object' THEN
-    PERFORM mesflow._refuse_option('auth', format('is of type %s', jsonb_typeof($1)), usual);
+    PERFORM mesflow._refuse_endpoint_option('auth', format('is of type %s', jsonb_typeof($1)), usual);
   END IF;
   wanted := CASE $1 ->> 'type' WHEN 'bearer' THEN '{token}' WHEN 'basic' THEN '{user,password}' END;
   IF wanted IS NULL THEN
-    PERFORM mesflow._refuse_option('auth.type', CASE WHEN $1 ? 'type' THEN 'is another one' ELSE 'is missing' END, usual);
+    PERFORM mesflow._refuse_endpoint_option('auth.type', CASE WHEN $1 ? 'type' THEN 'is another one' ELSE 'is missing' END, usual);
   END IF;
   FOREACH name IN ARRAY wanted LOOP
     IF jsonb_typeof($1 -> name) IS DISTINCT FROM 'string' THEN
-      PERFORM mesflow._refuse_option('auth.' || name, coalesce('is of type ' || jsonb_typeof($1 -> name), 'is missing'), usual);
+      PERFORM mesflow._refuse_endpoint_option('auth.' || name, coalesce('is of type ' || jsonb_typeof($1 -> name), 'is missing'), usual);
     ELSIF ($1 ->> name) ~ '[\u0001-\u001f\u007f]' OR length($1 ->> name) > longest OR (name <> 'password' AND $1 ->> name = '') THEN
-      PERFORM mesflow._refuse_option('auth.' || name, 'is empty, too long, or has control characters', format('Give 1 to %s characters on one line.', longest));
+      PERFORM mesflow._refuse_endpoint_option('auth.' || name, 'is empty, too long, or has control characters', format('Give 1 to %s characters on one line.', longest));
     END IF;
   END LOOP;
   IF ($1 ->> 'token') !~ '^[!-~]+$' THEN
-    PERFORM mesflow._refuse_option('auth.token', 'has spaces or characters outside of ASCII', 'Give the token alone, without "Bearer".');
+    PERFORM mesflow._refuse_endpoint_option('auth.token', 'has spaces or characters outside of ASCII', 'Give the token alone, without "Bearer".');
   ELSIF $1 ->> 'type' = 'basic' AND strpos($1 ->> 'user', ':') > 0 THEN
-    PERFORM mesflow._refuse_option('auth.user', 'has a colon', 'With basic authentication a colon ends the user (RFC 7617).');
+    PERFORM mesflow._refuse_endpoint_option('auth.user', 'has a colon', 'With basic authentication a colon ends the user (RFC 7617).');
   END IF;
   SELECT k INTO name FROM jsonb_object_keys($1) k WHERE k <> 'type' AND k <> ALL (wanted) LIMIT 1;
   IF FOUND THEN
-    PERFORM mesflow._refuse_option('auth.' || left(name, 100), 'is not known', usual);
+    PERFORM mesflow._refuse_endpoint_option('auth.' || left(name, 100), 'is not known', usual);
   END IF;
 END
 $$;
@@ -160,9 +160,9 @@ BEGIN
   IF $1 IS NULL THEN
     RETURN '{0,5000,30000,120000,600000,1800000,3600000,7200000,14400000,28800000,57600000,86400000,86400000}';
   ELSIF jsonb_typeof($1) <> 'array' THEN
-    PERFORM mesflow._refuse_option('schedule', format('is of type %s', jsonb_typeof($1)), usual);
+    PERFORM mesflow._refuse_endpoint_option('schedule', format('is of type %s', jsonb_typeof($1)), usual);
   ELSIF jsonb_array_length($1) NOT BETWEEN 1 AND most THEN
-    PERFORM mesflow._refuse_option('schedule', format('has %s elements', jsonb_array_length($1)), format('Give 1 to %s.', most));
+    PERFORM mesflow._refuse_endpoint_option('schedule', format('has %s elements', jsonb_array_length($1)), format('Give 1 to %s.', most));
   END IF;
   FOR pause IN SELECT j FROM jsonb_array_elements($1) j LOOP
     BEGIN
@@ -171,7 +171,7 @@ BEGIN
       value := NULL;
     END;
     IF value IS NULL OR value NOT BETWEEN interval '0' AND longest THEN
-      PERFORM mesflow._refuse_option(format('schedule[%s]', cardinality(answer)), format('is %s', mesflow._shown(pause)), usual);
+      PERFORM mesflow._refuse_endpoint_option(format('schedule[%s]', cardinality(answer)), format('is %s', mesflow._shown(pause)), usual);
     END IF;
     answer := answer || ceil(extract(epoch FROM value) * 1000)::integer;
   END LOOP;
@@ -198,15 +198,15 @@ BEGIN
   ELSIF $1 = 'true' THEN
     RETURN E'0.0.0.0/0\n::/0\n';
   ELSIF list IS NULL THEN
-    PERFORM mesflow._refuse_option('allow_private', format('is of type %s', jsonb_typeof($1)), usual);
+    PERFORM mesflow._refuse_endpoint_option('allow_private', format('is of type %s', jsonb_typeof($1)), usual);
   ELSIF jsonb_array_length(list) > most THEN
-    PERFORM mesflow._refuse_option('allow_private', format('has %s elements', jsonb_array_length(list)), format('At most %s; a network stands for many addresses.', most));
+    PERFORM mesflow._refuse_endpoint_option('allow_private', format('has %s elements', jsonb_array_length(list)), format('At most %s; a network stands for many addresses.', most));
   END IF;
   FOR at IN 0 .. jsonb_array_length(list) - 1 LOOP
     path := CASE jsonb_typeof($1) WHEN 'array' THEN format('allow_private[%s]', at) ELSE 'allow_private' END;
     place := list ->> at;
     IF jsonb_typeof(list -> at) <> 'string' THEN
-      PERFORM mesflow._refuse_option(path, format('is of type %s', jsonb_typeof(list -> at)), usual);
+      PERFORM mesflow._refuse_endpoint_option(path, format('is of type %s', jsonb_typeof(list -> at)), usual);
     END IF;
     BEGIN
       good := CASE WHEN place ~ '/' THEN place::cidr IS NOT NULL AND place ~ '/[0-9]+$' WHEN place ~ ':' OR place ~ '^[0-9.]+$' THEN place::inet IS NOT NULL
@@ -215,7 +215,7 @@ BEGIN
       good := false;
     END;
     IF NOT good THEN
-      PERFORM mesflow._refuse_option(path, format('is %s', mesflow._shown(list -> at)), usual || ' A network has no bits set behind its mask.');
+      PERFORM mesflow._refuse_endpoint_option(path, format('is %s', mesflow._shown(list -> at)), usual || ' A network has no bits set behind its mask.');
     END IF;
     answer := answer || place || E'\n';
   END LOOP;
@@ -236,13 +236,13 @@ DECLARE
                                CASE $1 WHEN 'client_key' THEN 'PRIVATE KEY' ELSE 'CERTIFICATE' END);
 BEGIN
   IF jsonb_typeof($2) <> 'string' THEN
-    PERFORM mesflow._refuse_option($1, format('is of type %s', jsonb_typeof($2)), hint);
+    PERFORM mesflow._refuse_endpoint_option($1, format('is of type %s', jsonb_typeof($2)), hint);
   ELSIF length(pem) > longest THEN
-    PERFORM mesflow._refuse_option($1, format('has %s characters', length(pem)), format('At most %s; leave out what is not needed.', longest));
+    PERFORM mesflow._refuse_endpoint_option($1, format('has %s characters', length(pem)), format('At most %s; leave out what is not needed.', longest));
   ELSIF pem ~ '-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED' THEN
-    PERFORM mesflow._refuse_option($1, 'is encrypted', 'Give the key without a passphrase: nobody is there to type it.');
+    PERFORM mesflow._refuse_endpoint_option($1, 'is encrypted', 'Give the key without a passphrase: nobody is there to type it.');
   ELSIF pem !~ ('-----BEGIN ' || kind || '-----[\sA-Za-z0-9+/=]+-----END ' || kind || '-----') THEN
-    PERFORM mesflow._refuse_option($1, CASE WHEN pem !~ '-----BEGIN' AND pem ~ '^(/|\.|~|[A-Za-z]:)|\.(pem|crt|cer|key)$' THEN 'looks like a path' ELSE 'is not in PEM' END, hint);
+    PERFORM mesflow._refuse_endpoint_option($1, CASE WHEN pem !~ '-----BEGIN' AND pem ~ '^(/|\.|~|[A-Za-z]:)|\.(pem|crt|cer|key)$' THEN 'looks like a path' ELSE 'is not in PEM' END, hint);
   END IF;
 END
 $$;
@@ -265,20 +265,20 @@ BEGIN
   range := CASE $1 WHEN 'timeout_ms' THEN '[100,120000]' WHEN 'max_in_flight' THEN '[1,256]' WHEN 'redirects' THEN '[0,5]' WHEN 'rate_per_second' THEN '(0,100000]' END;
   CASE
     WHEN $1 <> ALL (known) THEN
-      PERFORM mesflow._refuse_option(left($1, 100), 'is not known', format('Known options: %s.', array_to_string(known, ', ')));
+      PERFORM mesflow._refuse_endpoint_option(left($1, 100), 'is not known', format('Known options: %s.', array_to_string(known, ', ')));
     WHEN $1 = 'expand' THEN
       IF kind <> 'array' OR EXISTS (SELECT FROM jsonb_array_elements($2) j WHERE jsonb_typeof(j) <> 'string' OR j #>> '{}' <> ALL (words)) THEN
-        PERFORM mesflow._refuse_option($1, format('is %s', mesflow._shown($2)), 'Give an array of "customer" and "cost".');
+        PERFORM mesflow._refuse_endpoint_option($1, format('is %s', mesflow._shown($2)), 'Give an array of "customer" and "cost".');
       END IF;
     WHEN words IS NOT NULL THEN
       IF kind <> 'string' OR $2 #>> '{}' <> ALL (words) THEN
-        PERFORM mesflow._refuse_option($1, format('is %s', mesflow._shown($2)), format('Give one of: %s.', array_to_string(words, ', ')));
+        PERFORM mesflow._refuse_endpoint_option($1, format('is %s', mesflow._shown($2)), format('Give one of: %s.', array_to_string(words, ', ')));
       END IF;
     WHEN $1 = 'redirects' AND kind = 'boolean' THEN
       NULL;                             -- true: 5
     WHEN range IS NOT NULL THEN
       IF kind <> 'number' OR NOT range @> $2::numeric OR ($1 <> 'rate_per_second' AND $2::numeric <> trunc($2::numeric)) THEN
-        PERFORM mesflow._refuse_option($1, format('is %s', mesflow._shown($2)),
+        PERFORM mesflow._refuse_endpoint_option($1, format('is %s', mesflow._shown($2)),
           CASE $1 WHEN 'rate_per_second' THEN 'Give a number above 0, up to 100000; without it there is no limit.'
                   ELSE format('Give a whole number from %s to %s%s.', lower(range), upper(range), CASE $1 WHEN 'redirects' THEN ', or true for all of them' ELSE '' END) END);
       END IF;
@@ -288,16 +288,16 @@ BEGIN
     WHEN $1 = 'allow_private' THEN PERFORM mesflow._private_lines($2);
     WHEN $1 IN ('ca', 'client_cert', 'client_key') THEN PERFORM mesflow._check_pem($1, $2);
     WHEN $1 IN ('template', 'filter') AND kind <> 'string' THEN
-      PERFORM mesflow._refuse_option($1, format('is of type %s', kind), 'Give it as a string.');
+      PERFORM mesflow._refuse_endpoint_option($1, format('is of type %s', kind), 'Give it as a string.');
     WHEN $1 = 'template' THEN PERFORM mesflow._check_template($2 #>> '{}');
     WHEN $1 = 'filter' THEN
       BEGIN
         PERFORM ($2 #>> '{}')::jsonpath;
       EXCEPTION WHEN syntax_error OR data_exception THEN
-        PERFORM mesflow._refuse_option($1, format('is no jsonpath: %s', SQLERRM), 'Give a predicate over the body, for example $.data.order.priority > 0.');
+        PERFORM mesflow._refuse_endpoint_option($1, format('is no jsonpath: %s', SQLERRM), 'Give a predicate over the body, for example $.data.order.priority > 0.');
       END;
     ELSE
-      PERFORM mesflow._refuse_option($1, format('is only for %s', CASE WHEN $1 IN ('exchange', 'routing_key') THEN 'amqp and amqps' ELSE 'smtp and smtps' END), 'The url is one of http: leave it out.');
+      PERFORM mesflow._refuse_endpoint_option($1, format('is only for %s', CASE WHEN $1 IN ('exchange', 'routing_key') THEN 'amqp and amqps' ELSE 'smtp and smtps' END), 'The url is one of http: leave it out.');
   END CASE;
 END
 $$;
@@ -318,11 +318,11 @@ BEGIN
     PERFORM mesflow._check_endpoint_option(option.key, option.value);
   END LOOP;
   IF (kept ? 'client_cert') <> (kept ? 'client_key') THEN
-    PERFORM mesflow._refuse_option(CASE WHEN kept ? 'client_cert' THEN 'client_key' ELSE 'client_cert' END, 'is missing', 'client_cert and client_key go together.');
+    PERFORM mesflow._refuse_endpoint_option(CASE WHEN kept ? 'client_cert' THEN 'client_key' ELSE 'client_cert' END, 'is missing', 'client_cert and client_key go together.');
   ELSIF kept ? 'auth' AND EXISTS (SELECT FROM jsonb_object_keys(kept -> 'headers') k WHERE lower(k) = 'authorization') THEN
-    PERFORM mesflow._refuse_option('headers.Authorization', 'is there beside options.auth', 'Leave one of them out.');
+    PERFORM mesflow._refuse_endpoint_option('headers.Authorization', 'is there beside options.auth', 'Leave one of them out.');
   ELSIF kept ? 'receipt' AND $2 IS NULL THEN
-    PERFORM mesflow._refuse_option('receipt', 'is there without a system', 'Only a system gives receipts: name it, or leave the option out.');
+    PERFORM mesflow._refuse_endpoint_option('receipt', 'is there without a system', 'Only a system gives receipts: name it, or leave the option out.');
   END IF;
   filter := (kept ->> 'filter')::jsonpath;
   kept := kept - 'filter';

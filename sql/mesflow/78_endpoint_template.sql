@@ -16,7 +16,7 @@ BEGIN
     IF at > 0 THEN
       ends := strpos(piece, '}}');
       IF ends = 0 THEN
-        PERFORM mesflow._refuse_option('template', format('has {{ without }}: %s', quote_literal(left('{{' || piece, 60))), 'Write {{data.order.number}}; a { that is text stands as \u007b.');
+        PERFORM mesflow._refuse_endpoint_option('template', format('has {{ without }}: %s', quote_literal(left('{{' || piece, 60))), 'Write {{data.order.number}}; a { that is text stands as \u007b.');
       END IF;
       path := btrim(left(piece, ends - 1));
       piece := substr(piece, ends + 2);
@@ -67,28 +67,28 @@ DECLARE
   part record;
 BEGIN
   IF length($1) NOT BETWEEN 1 AND longest THEN
-    PERFORM mesflow._refuse_option('template', format('has %s characters', length($1)), format('Give 1 to %s.', longest));
+    PERFORM mesflow._refuse_endpoint_option('template', format('has %s characters', length($1)), format('Give 1 to %s.', longest));
   END IF;
   FOR part IN SELECT p.at, p.path, lag(p.literal) OVER (ORDER BY p.at) AS before FROM mesflow._template_parts($1) p LOOP
     CONTINUE WHEN part.at = 0;
     IF part.at > most THEN
-      PERFORM mesflow._refuse_option('template', format('has more than %s paths', most), 'Take an object as a whole: {{data.order}}.');
+      PERFORM mesflow._refuse_endpoint_option('template', format('has more than %s paths', most), 'Take an object as a whole: {{data.order}}.');
     ELSIF part.before ~ '(^|[^\\])(\\\\)*\\(u[0-9A-Fa-f]{0,3})?$' THEN
-      PERFORM mesflow._refuse_option('template', format('has half an escape before {{%s}}', left(part.path, 60)), 'A backslash takes the next character along: write \\ or \u005c for one that is text.');
+      PERFORM mesflow._refuse_endpoint_option('template', format('has half an escape before {{%s}}', left(part.path, 60)), 'A backslash takes the next character along: write \\ or \u005c for one that is text.');
     ELSIF part.path LIKE '$%' THEN
       BEGIN
         PERFORM part.path::jsonpath;
       EXCEPTION WHEN syntax_error OR data_exception THEN
-        PERFORM mesflow._refuse_option('template', format('has the path %s: %s', quote_literal(left(part.path, 60)), SQLERRM), 'A path that begins with $ is a jsonpath.');
+        PERFORM mesflow._refuse_endpoint_option('template', format('has the path %s: %s', quote_literal(left(part.path, 60)), SQLERRM), 'A path that begins with $ is a jsonpath.');
       END;
     ELSIF part.path !~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$' THEN
-      PERFORM mesflow._refuse_option('template', format('has the path %s', quote_literal(left(part.path, 60))), 'Write names with dots between, as in data.order.items.0.material, or a jsonpath that begins with $.');
+      PERFORM mesflow._refuse_endpoint_option('template', format('has the path %s', quote_literal(left(part.path, 60))), 'Write names with dots between, as in data.order.items.0.material, or a jsonpath that begins with $.');
     END IF;
   END LOOP;
   BEGIN
     PERFORM mesflow._render_template($1, '{}')::json;
   EXCEPTION WHEN data_exception THEN
-    PERFORM mesflow._refuse_option('template', 'makes no JSON', 'Where each {{path}} is filled, JSON must come out: {"text": "Order {{data.order.number}} is {{data.order.status}}"}.');
+    PERFORM mesflow._refuse_endpoint_option('template', 'makes no JSON', 'Where each {{path}} is filled, JSON must come out: {"text": "Order {{data.order.number}} is {{data.order.status}}"}.');
   END;
 END
 $$;

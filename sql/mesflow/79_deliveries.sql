@@ -111,12 +111,12 @@ CREATE VIEW deliveries AS
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = e.name AND p.id = o.id)
   UNION ALL                             -- read, and not over
   SELECT p.endpoint, p.event, o.type, p.key, o.order_id, CASE p.state WHEN 'parked' THEN 'waiting' WHEN 'replay' THEN 'waiting' ELSE p.state END, p.attempts,
-         nullif(p.due_at, 'infinity'), p.last_status, p.last_error, NULL, p.id
+         CASE p.state WHEN 'retry' THEN p.due_at END, p.last_status, p.last_error, NULL, p.id
     FROM _pending p
     JOIN outbox o ON o.id = p.id
   UNION ALL                             -- the same, of what the outbox has forgotten
   SELECT p.endpoint, p.event, d.type, p.key, d.order_id, CASE p.state WHEN 'parked' THEN 'waiting' WHEN 'replay' THEN 'waiting' ELSE p.state END, p.attempts,
-         nullif(p.due_at, 'infinity'), p.last_status, p.last_error, NULL, p.id
+         CASE p.state WHEN 'retry' THEN p.due_at END, p.last_status, p.last_error, NULL, p.id
     FROM _pending p
     JOIN _dead_letters d ON d.number = p.letter AND d.id = p.id
    WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.id = p.id)

@@ -101,10 +101,10 @@ $node->endpoint($receiver, 'some', types => [ 'load.b', 'load.c.*' ]);
 $node->endpoint($receiver, 'orders', types => ['order.*'], system => 'crm');
 $node->endpoint($receiver, 'strict', types => ['load.*'], options => { ordering => 'strict' });
 
-# One in ten fails once.
+# One in ten fails once, by the clock, so that they do not come in a row.
 $node->endpoint($receiver, 'flaky', types => ['load.*'],
 	options => { schedule => [ '0 s', '100 ms', '200 ms', '1 s', '1 s' ] },
-	settings => { rules => [ { match => '"n": ?\d*[05][0-4]\b', failures => 1 } ] });
+	settings => { rules => [ { match => '"timestamp":"[^"]*\.\d7\dZ"', failures => 1 } ] });
 
 # Orders are made after the endpoints, which get all of their events.
 my $model = $node->upload_bytes(MesflowNode::cube(10), 'cube.stl');
@@ -139,6 +139,18 @@ sub busy
 	return;
 }
 
+# Transactions that were prepared when their clients died hold their keys.
+my $turn = 0;
+
+sub end_prepared
+{
+	foreach my $name (split /\n/, $node->sql('SELECT quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1'))
+	{
+		$node->sql(($turn++ % 2 ? 'ROLLBACK' : 'COMMIT') . " PREPARED $name");
+	}
+	return;
+}
+
 sub round
 {
 	my ($what, @kills_of_round) = @_;
@@ -151,6 +163,7 @@ sub round
 	}
 	$load->kill_kill;
 	$node->await('SELECT NOT pg_is_in_recovery()', "the server is there after $what");
+	end_prepared();
 	return;
 }
 
@@ -192,12 +205,6 @@ round('kill -9 of the postmaster', \&kill_server);
 round('an immediate stop', sub { $node->stop('immediate'); $node->start; });
 round('kill -9 of the worker once more', \&kill_worker);
 
-# Transactions that were prepared when the server died are still to end.
-my $turn = 0;
-foreach my $name (split /\n/, $node->sql('SELECT quote_literal(gid) FROM pg_prepared_xacts ORDER BY 1'))
-{
-	$node->sql(($turn++ % 2 ? 'ROLLBACK' : 'COMMIT') . " PREPARED $name");
-}
 $node->await_worker('delivery');
 $node->all_done;
 
@@ -216,7 +223,9 @@ foreach my $path (sort keys %wants)
 	is_deeply([ ghosts(\@events, \@arrivals) ], [], "$path: nothing is that was not committed");
 	is_deeply([ disorder(\@events, \@arrivals) ], [], "$path: first arrivals per key are in order");
 	is_deeply([ disorder(\@events, \@accepted) ], [], "$path: so are those that were taken");
-	is_deeply([ repeated(\@accepted, \@kills) ], [], "$path: twice only what a kill met on its way");
+	my @repeated = repeated(\@accepted, \@kills);
+	is_deeply(\@repeated, [], "$path: twice only what a kill met on its way")
+	  or diag(map { $node->sql("SELECT * FROM mesflow.delivery_attempts WHERE event = '" . substr($_, 0, 36) . "' ORDER BY at") . "\n" } @repeated);
 	is_deeply([ unsigned(\@arrivals) ], [], "$path: all are signed");
 }
 is_deeply([ gaps([ $receiver->arrivals('/orders') ]) ], [], 'orders are numbered without a gap');

@@ -67,7 +67,12 @@ foreach my $name (sort keys %bad)
 	$node->endpoint_comes_to($name, "$end = 1", "$name: $end");
 	is($node->sql("SELECT state, attempts FROM mesflow.deliveries WHERE endpoint = '$name'"), "$end|$tries", "$name: after $tries tries");
 	like(last_try($name), $told, "$name: says why");
-	is(scalar($receiver->arrivals("/$name")), $tries, "$name: and so many requests") if $settings;
+
+	# What is reset before an answer, libcurl may send once more by itself, on
+	# each old connection to the host.
+	my $requests = () = $receiver->arrivals("/$name");
+	if    ($name eq 'resetting') { cmp_ok($requests, '>=', $tries, "$name: and at least so many requests"); }
+	elsif ($settings)            { is($requests, $tries, "$name: and so many requests"); }
 }
 is(scalar($receiver->others('silent')), 2, 'silent: so many connections');
 is(scalar(() = $receiver->arrivals('/target')), 0, 'redirects are not followed');
@@ -186,7 +191,8 @@ foreach my $name (qw(seconds date years))
 	is(scalar($receiver->arrivals("/$name-$_")), 1, "$name, $_: the endpoint as a whole is left alone") foreach 429, 503;
 }
 
-my $gone = () = $receiver->arrivals('/gone');
+$node->sql(q{SELECT mesflow.drop_endpoint(name) FROM mesflow.endpoints WHERE name ~ '-(429|503)$'});
+
 $receiver->path('/gone');
 $node->sql(q{SELECT mesflow.resume_endpoint('gone', 'operator')});
 $node->endpoint_comes_to('gone', q{state = 'active' AND delivered = 3 AND dead = 0}, '410: resumed, it gets all');
