@@ -180,13 +180,34 @@ SELECT pg_temp.same('the urgent one', (SELECT array_agg(seq) FROM pg_temp.arrive
 SELECT mesflow.create_consumer('crm night', '{order.*}', system => 'crm');
 SET ROLE mesflow_app;
 SELECT mesflow.submit_order('shop', 'A-2', jsonb_build_array(jsonb_build_object('model', :'model', 'material', 'petg', 'process', 'fdm'))) AS second \gset
-CREATE TEMP TABLE inbox (event uuid PRIMARY KEY, type text);
+CREATE TEMP TABLE night (event uuid PRIMARY KEY, type text);
 BEGIN;
-INSERT INTO inbox SELECT event, type FROM mesflow.consume('crm night');
+INSERT INTO night SELECT event, type FROM mesflow.consume('crm night');
 SELECT mesflow.ack('crm night');
 COMMIT;
-SELECT pg_temp.same('the batch', (SELECT array_agg(type ORDER BY type) FROM inbox), '{order.priced,order.submitted}'::text[]),
+SELECT pg_temp.same('the batch', (SELECT array_agg(type ORDER BY type) FROM night), '{order.priced,order.submitted}'::text[]),
        pg_temp.same('once', (SELECT count(*) FROM mesflow.consume('crm night')), 0);
+
+-- Their inbox: whatever comes twice or late changes nothing.
+RESET ROLE;
+CREATE TABLE inbox (
+  event uuid PRIMARY KEY,                       -- webhook-id
+  key text NOT NULL,                            -- mesflow-key
+  seq bigint,                                   -- mesflow-seq
+  body text NOT NULL,
+  received_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE last_seen (key text PRIMARY KEY, seq bigint NOT NULL);
+PREPARE receive(uuid, text, bigint, text) AS
+  INSERT INTO inbox (event, key, seq, body) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING RETURNING event;     -- no row: it was here before; answer 2xx all the same
+PREPARE advance(text, bigint) AS
+  INSERT INTO last_seen AS l (key, seq) VALUES ($1, $2)
+    ON CONFLICT (key) DO UPDATE SET seq = excluded.seq WHERE l.seq < excluded.seq RETURNING seq;
+SELECT format('EXECUTE receive(%L, %L, %L, %L)', event, key, seq, '{}') FROM pg_temp.arrived('/crm') ORDER BY n \gexec
+SELECT format('EXECUTE advance(%L, %L)', key, seq) FROM pg_temp.arrived('/crm') WHERE seq IS NOT NULL ORDER BY n \gexec
+SELECT pg_temp.same('each once', (SELECT count(*) FROM inbox), (SELECT count(DISTINCT event) FROM pg_temp.arrived('/crm'))),
+       pg_temp.same('the newest', (SELECT seq FROM last_seen WHERE key = :'order_id'), 10::bigint);
 
 -- As CloudEvents, to whoever wants them so.
 SET ROLE mesflow_admin;
