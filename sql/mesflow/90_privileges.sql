@@ -105,7 +105,7 @@ BEGIN
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
       ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),
-      ('_endpoints', ''), ('_endpoint_numbers', ''), ('_endpoint_secrets', ''), ('_pending', ''), ('_dead_letters', ''), ('_dead_letters_number_seq', ''),
+      ('_endpoints', ''), ('_endpoint_numbers', ''), ('_endpoint_secrets', ''), ('_pending', ''), ('_receipts_due', ''), ('_dead_letters', ''), ('_dead_letters_number_seq', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
     PERFORM pg_catalog.pg_extension_config_dump(('mesflow.' || part.name)::regclass, part.condition);
   END LOOP;

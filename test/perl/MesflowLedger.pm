@@ -11,23 +11,8 @@ use warnings;
 use Exporter qw(import);
 use JSON::PP;
 
-our @EXPORT_OK = qw(read_ledger missing ghosts disorder steps_back repeated unsigned
+our @EXPORT_OK = qw(missing ghosts disorder steps_back repeated unsigned
   unlike_cloudevents gaps moved_rows first_arrivals accepted);
-
-# read_ledger(FILE): its entries.  The last line may be in the making.
-sub read_ledger
-{
-	my ($file) = @_;
-	my @entries;
-
-	open(my $in, '<', $file) or return;
-	while (my $line = <$in>)
-	{
-		push @entries, decode_json($line) if $line =~ /\n\z/;
-	}
-	close($in);
-	return @entries;
-}
 
 # The first arrival of each id at each path.
 sub first_arrivals

@@ -13,7 +13,7 @@ package MesflowReceiver;
 use strict;
 use warnings;
 use JSON::PP;
-use MesflowLedger qw(read_ledger);
+use POSIX qw(:sys_wait_h);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -61,7 +61,7 @@ sub run
 	  or die "could not start a receiver: $!";
 	for my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
-		last if -e "$folder/ports" || !kill(0, $self->{pid});
+		last if -e "$folder/ports" || waitpid($self->{pid}, WNOHANG) != 0;
 		select(undef, undef, undef, 0.1);
 	}
 	die "the receiver does not listen\n" unless -e "$folder/ports";

@@ -10,6 +10,7 @@ SELECT test.draft('draft') \g /dev/null
 SELECT mesflow.request_quote(:'cube', 'pla', 'fdm') AS quote \gset
 SELECT mesflow.submit_order('shop', 'ROLE-1', jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm', 'quantity', 1)), '{"name": "Anna Müller"}') AS "order" \gset
 SELECT jsonb_build_array(jsonb_build_object('model', :'cube', 'material', 'pla', 'process', 'fdm')) AS items \gset
+SELECT mesflow.create_endpoint('desk', 'https://partner.example/', '{none.*}', options => '{"filter": "$.a"}') \g /dev/null
 
 -- Functions and relations by role, from the catalog.
 SELECT p.proname AS function, string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) AS roles
@@ -118,6 +119,27 @@ INSERT INTO test.statements (what, statement) VALUES
   ('sum up', 'SELECT mesflow._sum_orders()'),
   ('an event of ours', $$SELECT mesflow._event('order.priced', 'x', 'shop', NULL, NULL, '{}')$$),
   ('count an event', format('SELECT mesflow._order_of_event(%L, true)', :'order')),
+  ('make an endpoint', $$SELECT mesflow.create_endpoint(gen_random_uuid()::text, 'https://partner.example/')$$),
+  ('change an endpoint', $$SELECT mesflow.alter_endpoint('desk', '{"timeout_ms": 1000}')$$),
+  ('a new secret', $$SELECT mesflow.rotate_secret('desk', '0')$$),
+  ('ping', $$SELECT mesflow.ping_endpoint('desk')$$),
+  ('pause an endpoint', $$SELECT mesflow.pause_endpoint('desk', 'by role')$$),
+  ('resume an endpoint', $$SELECT mesflow.resume_endpoint('desk')$$),
+  ('replay', $$SELECT mesflow.replay('desk', now())$$),
+  ('replay dead letters', 'SELECT mesflow.replay_dead()'),
+  ('dismiss dead letters', $$SELECT mesflow.dismiss_dead('{}', 'by role')$$),
+  ('drain', $$SELECT mesflow.drain('0')$$),
+  ('drop an endpoint', $$SELECT mesflow.drop_endpoint('no one')$$),
+  ('read endpoints', 'SELECT count(*) FROM (SELECT * FROM mesflow.endpoints OFFSET 0) e'),
+  ('read deliveries', 'SELECT count(*) FROM (SELECT * FROM mesflow.deliveries OFFSET 0) d'),
+  ('read attempts', 'SELECT count(*) FROM (SELECT * FROM mesflow.delivery_attempts OFFSET 0) a'),
+  ('read dead letters', 'SELECT count(*) FROM (SELECT * FROM mesflow.dead_letters OFFSET 0) d'),
+  ('read _endpoints', 'SELECT count(*) FROM mesflow._endpoints'),
+  ('read secrets', 'SELECT count(*) FROM mesflow._endpoint_secrets'),
+  ('read settings of endpoints', 'SELECT count(*) FROM mesflow._endpoint_settings'),
+  ('make a secret', $$SELECT mesflow._new_secret('desk')$$),
+  ('read bodies', $$SELECT mesflow._request_body('desk', '{}', NULL)$$),
+  ('read events by id', $$SELECT count(*) FROM mesflow._events_by_id('{1}')$$),
   ('create in the schema', 'CREATE TABLE mesflow.mine ()');
 SELECT s.what,
        string_agg(substr(r.rolname, 9), ' ' ORDER BY r.rolname) FILTER (WHERE a.answer = 'ok' OR a.answer ~ '^MF') AS may,

@@ -74,6 +74,8 @@ sub steps
 
 $node->sql(q{SELECT mesflow.create_consumer('never'), mesflow.create_consumer('all'), mesflow.create_consumer('half', '{order.*,crm.called}'),
 	mesflow.create_consumer('erp', '{order.approved}', system => 'erp'), mesflow.create_consumer('acme', partner => 'acme')});
+# An endpoint that takes nothing, for now.
+$node->sql(q{SELECT mesflow.create_endpoint('desk', 'http://localhost:9/', '{order.*}', options => '{"auth": {"type": "bearer", "token": "t"}, "filter": "$.data.order.number != \"0\""}'), mesflow.pause_endpoint('desk', 'a test')});
 my $start = $node->sql('SELECT max(id) FROM mesflow.outbox');
 my %acked = map { $_ => {} } qw(never all half erp acme);
 
@@ -143,23 +145,35 @@ $acked{all}{$_} = 1 foreach split /\n/, $node->sql('SELECT event FROM mesflow.ou
 steps($order{awaiting_payment}, 'approved');
 is($node->sql('SELECT count(*) FROM mesflow.order_items WHERE state = \'pending\''), 1, 'a quote is pending');
 
+# Of the endpoint: an event that it has beyond its position, one that failed, one that was given up.
+my @desk = split /\n/, $node->sql("SELECT event FROM mesflow.outbox WHERE id > $start AND type LIKE 'order.%' ORDER BY id");
+$node->sql(qq{
+	CREATE FUNCTION pg_temp.id(uuid) RETURNS bigint LANGUAGE sql AS 'SELECT id FROM mesflow.outbox WHERE event = \$1';
+	UPDATE mesflow._cursors SET done = ARRAY[pg_temp.id('$desk[1]'), pg_temp.id('$desk[2]'), pg_temp.id('$desk[4]')], delivered = 1 WHERE name = 'endpoint desk';
+	INSERT INTO mesflow._attempts (endpoint, id, event, attempt, at, status, duration_us, span, slot)
+		SELECT e.number, o.id, o.event, 1, o.at, 200, 5, '\\x00', o.slot FROM mesflow._endpoints e, mesflow.outbox o WHERE o.event = '$desk[1]';
+	INSERT INTO mesflow._pending (endpoint, id, event, key, state, due_at, attempts) SELECT 'desk', o.id, o.event, o.key, 'retry', now(), 3 FROM mesflow.outbox o WHERE o.event = '$desk[2]';
+	INSERT INTO mesflow._dead_letters (endpoint, id, event, type, key, at, body, reason, first_at, attempts)
+		SELECT 'desk', o.id, o.event, o.type, o.key, o.at, o.body, 'no tries left', o.at, 13 FROM mesflow.outbox o WHERE o.event = '$desk[4]'});
+my %desk = (delivered => $desk[1], retry => $desk[2], dead => $desk[4]);
+
 # ---- what must be the same ----------------------------------------------------
 
 # Every table is taken along, or named here.
 my %own = (
 	_duties => 'what was done in this database', _nodes => 'the machines of this server', _contents_left => 'made anew by arm()',
-	_defaults => 'the installation\'s');
+	_defaults => 'the installation\'s', _endpoint_troubles => 'what troubled endpoints there', _delivery_news => 'what the worker of that server had still to hear');
 my @tables = split /\n/, $node->sql(q{
 	SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 	ORDER BY c.relname COLLATE "C"});
 my @partitions = split /\n/, $node->sql(q{
 	SELECT count(*) = 32 AND bool_and(i.inhrelid = ANY (x.extconfig)) FROM pg_inherits i, pg_extension x
 	WHERE x.extname = 'mesflow' AND i.inhparent IN (SELECT oid FROM pg_class WHERE relkind = 'p') GROUP BY i.inhparent});
-is_deeply(\@partitions, [ ('t') x 3 ], 'a dump takes all partitions of the logs');
+is_deeply(\@partitions, [ ('t') x 4 ], 'a dump takes all partitions of the logs');
 my @dumped = grep { !$own{$_} } @tables;
 is($node->sql("SELECT string_agg(c.relname, ' ' ORDER BY c.relname COLLATE \"C\") FROM pg_class c, pg_extension x WHERE x.extname = 'mesflow'"
 		. " AND c.relkind = 'r' AND NOT c.relispartition AND c.oid = ANY (x.extconfig)"),
-	join(' ', grep { !/^(?:outbox|_jobs_done|_batches_done)$/ } @dumped), 'and all tables but those that stay');
+	join(' ', grep { !/^(?:outbox|_jobs_done|_batches_done|_attempts)$/ } @dumped), 'and all tables but those that stay');
 
 my @settings = qw(partners systems order_statuses order_transitions limits expectations processes _defaults_removed);
 my $numbers = "SELECT (SELECT last_value FROM mesflow._outbox_ids), (SELECT last_value FROM mesflow._order_numbers), (SELECT last_value FROM mesflow._job_ids)";
@@ -246,6 +260,15 @@ sub lives_on
 		splice(@got, scalar @expected) if $prices && @got > @expected;
 		is_deeply(\@got, \@expected, "$how: $reader gets what it had not acked, then what is new");
 	}
+	foreach my $state (sort keys %desk)
+	{
+		is($copy->sql("SELECT event FROM mesflow.deliveries WHERE endpoint = 'desk' AND state = '$state'"), $desk{$state}, "$how: the endpoint's delivery is $state");
+	}
+	my @waits = split /\n/, $copy->sql("SELECT event FROM mesflow.deliveries WHERE endpoint = 'desk' AND state = 'waiting' ORDER BY outbox_id");
+	my @waited = grep { $_ ne $desk[1] && $_ ne $desk[2] && $_ ne $desk[4] } split /\n/, $copy->sql("SELECT event FROM mesflow.outbox WHERE id > $start AND type LIKE 'order.%' ORDER BY id");
+	is_deeply(\@waits, \@waited, "$how: it has still to get the others, once each, and what is new");
+	is($copy->sql("SELECT count(*) FROM mesflow._cursor_backlog WHERE reader = 'endpoint desk'"), 0, "$how: by rows");
+	is($copy->sql("SELECT mesflow.replay_dead('desk'), state FROM mesflow.endpoints WHERE name = 'desk'"), '1|paused', "$how: a dead letter can be replayed");
 	is($copy->sql("SELECT string_agg(order_id::text, ' ' ORDER BY order_id) FROM mesflow.order_systems WHERE system = 'erp' AND via = 'delivery'"),
 		$copy->sql("SELECT string_agg(DISTINCT order_id::text, ' ' ORDER BY order_id::text) FROM mesflow.outbox WHERE type = 'order.approved'"),
 		"$how: the acks of a system's consumer are its receipts");

@@ -102,7 +102,11 @@ clear($log);
 $node->await_true(
 	sub {
 		return 1 if ($node->psql($MesflowNode::DATABASE, 'SELECT 1'))[0] == 0;
-		eval { $node->start };
+		if (!kill(0, $node->{_pid} // 0))
+		{
+			undef $node->{_pid};
+			eval { $node->start };
+		}
 		return 0;
 	},
 	'and is there again when there is room');

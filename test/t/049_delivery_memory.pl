@@ -12,14 +12,15 @@ use Test::More;
 
 plan skip_all => MesflowReceiver::missing() if MesflowReceiver::missing();
 
-# What grows is to be seen, not what allocators keep.
 my $node = MesflowDelivery->ready('main');
 my $receiver = MesflowReceiver->start;
 my $worker = $node->worker_pid('delivery');
 
-$node->endpoint($receiver, 'a');
-$node->endpoint($receiver, 'b', options => { format => 'cloudevents', ordering => 'none' });
-$node->endpoint($receiver, 'c', options => { format => 'cloudevents-binary', ordering => 'strict' });
+# Connections and what is kept for each come with the first rush.
+my %few = (max_in_flight => 8);
+$node->endpoint($receiver, 'a', options => {%few});
+$node->endpoint($receiver, 'b', options => { format => 'cloudevents', ordering => 'none', %few });
+$node->endpoint($receiver, 'c', options => { format => 'cloudevents-binary', ordering => 'strict', %few });
 $node->endpoint($receiver, 'failing', types => ['bad.*'], options => { schedule => [ '0 s', '20 ms' ] }, settings => { failures => 1, failure => { status => 429, body => 'x' x 5000 } });
 $node->endpoint($receiver, 'dying', types => ['bad.*'], options => { schedule => ['0 s'] }, settings => { status => 404, body => 'x' x 5000 });
 
