@@ -89,7 +89,7 @@ BEGIN
   FOR header IN SELECT j.key AS name, lower(j.key) AS lower_name, j.value, j.value #>> '{}' AS text FROM jsonb_each($1) j LOOP
     IF header.name !~ '^[!#$%&''*+.^_`|~0-9A-Za-z-]{1,200}$' THEN
       PERFORM mesflow._refuse_endpoint_option('headers', format('has the name %s', quote_literal(left(header.name, 100))), 'A name is made of letters, digits and - . _ and is up to 200 characters long.');
-    ELSIF header.lower_name ~ '^(webhook|ce)-' OR header.lower_name IN ('host', 'content-length', 'content-type', 'transfer-encoding', 'connection', 'te', 'upgrade', 'expect', 'trailer', 'keep-alive', 'proxy-connection', 'traceparent') THEN
+    ELSIF header.lower_name ~ '^(webhook|ce|mesflow)-' OR header.lower_name IN ('host', 'content-length', 'content-type', 'transfer-encoding', 'connection', 'te', 'upgrade', 'expect', 'trailer', 'keep-alive', 'proxy-connection', 'traceparent') THEN
       PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, 'is a header that the delivery itself sets', 'Leave it out, or take a name of your own, such as X-Shop.');
     ELSIF header.lower_name = ANY (known) THEN
       PERFORM mesflow._refuse_endpoint_option('headers.' || header.name, 'is there twice', 'Names of headers are the same in upper and lower case.');

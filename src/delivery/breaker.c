@@ -2,7 +2,7 @@
  * breaker.c
  *		When to leave an endpoint alone.
  *
- *				 fails: 10 in a row, or 7 of 10 in a minute
+ *				 fails: 10 in a row, or 70 % of 20 in a minute
  *		CLOSED ────────────────────────────────────────────► OPEN ◄────┐
  *		   ▲												  │ time	 │ it
  *		   │		  it answers							  ▼		 │ fails

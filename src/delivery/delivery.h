@@ -263,6 +263,12 @@ extern dlist_head mf_endpoints;
 
 /* Reads what has changed in the tables; true where all is known. */
 extern bool mf_endpoints_turn(int64 now, bool woken);
+
+/*
+ * Is there something in the tables, as the caller's snapshot shows them, that
+ * has still to be read?  Then the next mf_endpoints_turn does.
+ */
+extern bool mf_endpoints_have_news(void);
 extern MfEndpoint *mf_endpoint_by_number(int number);
 
 /* Ends every endpoint in memory, and all deliveries: fenced, switched off. */

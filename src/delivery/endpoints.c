@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* How often to look for news without being woken, and at most. */
+/* How often to look for news without being woken, and at most where nothing hangs on it. */
 #define NEWS_MS			1000
 #define NEWS_FLOOR_MS	20
 
@@ -28,6 +28,10 @@ static int	failures = 0;
 static MfPlan news_plan = {
 	.sql = "DELETE FROM mesflow._delivery_news RETURNING endpoint, what",
 	.writes = true
+};
+
+static MfPlan has_news_plan = {
+	.sql = "SELECT FROM mesflow._delivery_news LIMIT 1"
 };
 
 MfEndpoint *
@@ -234,6 +238,23 @@ is_told_again(const News *news, uint64 at)
 	return false;
 }
 
+/* Secrets that were kept for a while after a rotation: the view has no more of them. */
+static void
+expire_secrets(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &mf_endpoints)
+	{
+		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
+
+		if (!endpoint->dropped && endpoint->config->secret_expires != 0 &&
+			endpoint->config->secret_expires <= now)
+			mf_settings_read(endpoint->name, take_settings);
+	}
+}
+
 /* Renamed ones are named twice: what is no longer there first. */
 static void
 read_news(void *arg)
@@ -254,6 +275,7 @@ read_news(void *arg)
 		for (uint64 row = 0; row < rows; row++)
 			if (!is_told_again(news, row))
 				hear(&news[row]);
+	expire_secrets();
 }
 
 static void
@@ -262,25 +284,13 @@ read_more_rows(void *arg)
 	mf_rows_read(arg, false);
 }
 
-/* Secrets of signatures that were kept for a while after a rotation. */
-static void
-expire_secrets(void)
+bool
+mf_endpoints_have_news(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &mf_endpoints)
-	{
-		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
-		MfEndpointConfig *config = endpoint->config;
-
-		if (endpoint->dropped || config->secret_expires == 0 || config->secret_expires > now)
-			continue;
-		config->secret_count = Max(config->secret_count - 1, 1);
-		config->secret_expires = 0;
-		endpoint->version++;
-		mf_senders_target_changed(endpoint);
-	}
+	if (mf_plan_run(&has_news_plan, NULL, NULL) == 0)
+		return false;
+	news_due = 0;
+	return true;
 }
 
 bool
@@ -302,7 +312,6 @@ mf_endpoints_turn(int64 now, bool woken)
 			failures = 0;
 			news_read = now;
 			news_due = now + NEWS_MS;
-			expire_secrets();
 			break;
 		case MF_TRY_LATER:
 			news_due = now + 100;

@@ -309,11 +309,21 @@ read_live_portion(Snapshot snapshot, Size bytes)
 	return live_count == 0 || ended;
 }
 
+/*
+ * An event is read only when the settings that were committed before it have
+ * been: whether it is wanted, and where it goes, is up to them.
+ */
 static void
 tick_work(void *arg)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
+	bool	   *news = arg;
 
+	if (live_tick == NULL && mf_endpoints_have_news())
+	{
+		*news = true;
+		return;
+	}
 	if (live_tick == NULL)
 	{
 		MfMark		mark;
@@ -523,6 +533,7 @@ mf_stream_turn(int64 now, bool woken)
 {
 	bool		active = is_anybody_active();
 	CatchUp		work = {.until = now + CATCH_UP_MS};
+	bool		news = false;
 
 	pg_atomic_write_u32(&mf_shared->events_wanted, active ? 1 : 0);
 	if (!active)
@@ -537,8 +548,13 @@ mf_stream_turn(int64 now, bool woken)
 	}
 	if (tick_wanted || now >= tick_due || live_tick != NULL)
 	{
-		if (!try("reading events", tick_work, NULL, now))
+		if (!try("reading events", tick_work, &news, now))
 			return;
+		if (news)
+		{
+			mf_delivery_due(now);
+			return;
+		}
 		tick_wanted = false;
 		tick_due = now + TICK_MS;
 		if (live_tick != NULL)

@@ -164,23 +164,24 @@ BEGIN
   END IF;
 END
 \$\$;
--- Waits until an endpoint has got all; how many seconds it took.
+-- Waits until an endpoint has got all; how many that were, in how many seconds.
 CREATE PROCEDURE bench_drain(endpoint text, events bigint, worker int, sender int) LANGUAGE plpgsql AS \$\$
 DECLARE
   began timestamptz;
+  had bigint := (SELECT delivered FROM mesflow._cursors WHERE name = 'endpoint ' || endpoint);
 BEGIN
   PERFORM mesflow.resume_endpoint(endpoint);
   COMMIT;
   began := clock_timestamp();
   WHILE (SELECT delivered < events FROM mesflow._cursors WHERE name = 'endpoint ' || endpoint) LOOP
     COMMIT;
-    IF clock_timestamp() > began + interval '2 min' THEN
+    IF clock_timestamp() > began + interval '3 min' THEN
       RAISE 'endpoint % does not get all', endpoint;
     END IF;
     CALL bench_sample(worker, sender);
     PERFORM pg_sleep(0.02);
   END LOOP;
-  RAISE NOTICE '%', extract(epoch FROM clock_timestamp() - began);
+  RAISE NOTICE '% %', events - had, extract(epoch FROM clock_timestamp() - began);
   COMMIT;
   PERFORM mesflow.pause_endpoint(endpoint, 'done');
   CALL bench_sample(worker, sender);
@@ -197,7 +198,7 @@ loops()
 	local in_flight
 
 	for in_flight in 16 32 64; do
-		"$scratch/sender_loop" "$url" 40000 $in_flight >"$scratch/loop" || die "the loop failed"
+		"$scratch/sender_loop" "$url" 30000 $in_flight >"$scratch/loop" || die "the loop failed"
 		cut -d' ' -f1 "$scratch/loop" >>"$scratch/loop.$in_flight"
 		cut -d' ' -f2 "$scratch/loop" >>"$scratch/loop.$in_flight.cpu"
 	done
@@ -207,19 +208,27 @@ loops()
 # processor time of each process for one delivery.
 drain()
 {
-	local pids before took
+	local pids before took count
 
 	pids=($(worker) $(sender) "$nginx")
 	before=($(cpu_us "${pids[0]}") $(cpu_us "${pids[1]}") $(cpu_us "${pids[2]}"))
-	took=$(sql -c "CALL bench_drain('$1 $2', $events, ${pids[0]}, ${pids[1]})" 2>&1 | sed -n 's/.*NOTICE: *//p')
-	[ -n "$took" ] || die "endpoint $1 $2 did not get all"
-	awk "BEGIN {print $events / $took}" >>"$scratch/$1"
-	awk "BEGIN {print ($(cpu_us "${pids[0]}") - ${before[0]}) / $events}" >>"$scratch/$1.worker"
-	awk "BEGIN {print ($(cpu_us "${pids[1]}") - ${before[1]}) / $events}" >>"$scratch/$1.sender"
-	awk "BEGIN {print ($(cpu_us "${pids[2]}") - ${before[2]}) / $events}" >>"$scratch/$1.nginx"
+	read -r count took < <(sql -c "CALL bench_drain('$1 $2', $events, ${pids[0]}, ${pids[1]})" 2>&1 | sed -n 's/.*NOTICE: *//p') ||
+		die "endpoint $1 $2 did not get all"
+	awk "BEGIN {print $count / $took}" >>"$scratch/$1"
+	awk "BEGIN {print ($(cpu_us "${pids[0]}") - ${before[0]}) / $count}" >>"$scratch/$1.worker"
+	awk "BEGIN {print ($(cpu_us "${pids[1]}") - ${before[1]}) / $count}" >>"$scratch/$1.sender"
+	awk "BEGIN {print ($(cpu_us "${pids[2]}") - ${before[2]}) / $count}" >>"$scratch/$1.nginx"
 }
 
-sleep 1
+# All four a little, so that what each keeps for itself is there: connections,
+# handles, a window.
+sql -c "SELECT mesflow.resume_endpoint(name) FROM mesflow._endpoints WHERE name ~ '^(none|order)'" >/dev/null
+for ((i = 0; i < 100; i++)); do
+	[ "$(sql -c "SELECT min(c.delivered) < $events / 50 FROM mesflow._cursors c WHERE name ~ '^endpoint (none|order)'")" = t ] || break
+	sleep 0.1
+done
+sql -c "SELECT mesflow.pause_endpoint(name, 'not yet') FROM mesflow._endpoints" >/dev/null
+sleep 0.5
 loops
 drain none 1
 loops

@@ -26,11 +26,13 @@
 //		reset-on-reuse	the same, unless it is the connection's first request
 //		short, long	the body is shorter, longer than content-length
 //		garbage		what is no HTTP
-//		kill		`signal` (SIGKILL) for each sender of the process `worker`
+//		kill		`signal` (SIGKILL) for each sender of the server whose
+//				postmaster is the process `server`
 //	failures	so many requests with the same webhook-id have `failure`
 //			instead, SETTINGS again
 //	rules		[{match: REGEXP, ...SETTINGS}]: instead, where the body matches
 'use strict';
+const assert = require('node:assert');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
@@ -118,15 +120,23 @@ function pour(response, bytes, where) {
 	more();
 }
 
-// Which of them holds the connection, nobody may look up: they do not let
-// their descriptors be seen.
-function isSender(pid, worker) {
+// [name, parent] of a process; nothing where it is gone.
+function look(pid) {
 	try {
 		const [, name, parent] = /\((.*)\) \S (\d+)/.exec(fs.readFileSync(`/proc/${pid}/stat`));
-		return name === 'mesflow-sender' && Number(parent) === worker;
+		return [name, Number(parent)];
 	} catch {
-		return false;
+		return [];
 	}
+}
+
+// The senders of a server: children of a worker of it.  Which of them holds a
+// connection, nobody may look up: they do not let their descriptors be seen.
+function senders(server) {
+	return fs.readdirSync('/proc').filter((entry) => {
+		const [name, worker] = look(entry);
+		return name === 'mesflow-sender' && look(worker)[1] === server;
+	});
 }
 
 const modes = {
@@ -163,10 +173,13 @@ const modes = {
 	garbage({ socket }) {
 		socket.end('220 this is another protocol\r\n');
 	},
-	kill({ socket }, { worker, signal = 'SIGKILL' }) {
-		for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-			if (isSender(pid, worker)) {
+	kill({ socket }, { server, signal = 'SIGKILL' }) {
+		for (const pid of senders(server)) {
+			try {
 				process.kill(Number(pid), signal);
+			} catch (error) {
+				// It was faster.
+				assert.equal(error.code, 'ESRCH');
 			}
 		}
 		socket.destroy();
