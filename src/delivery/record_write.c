@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "outbox/outbox.h"
@@ -520,6 +521,9 @@ mf_record_write(void *arg)
 
 	(void) set_config_option("lock_timeout", LOCK_MS, PGC_SUSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
+
+	/* What is recorded is not sent again, whatever synchronous_commit says. */
+	ForceSyncCommit();
 	count_results(group);
 	write_attempts(group);
 	write_rows(group);
