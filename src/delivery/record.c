@@ -52,7 +52,6 @@ mf_record_add(MfDelivery *delivery)
 		first_at = mf_wait_now();
 	dlist_push_tail(&ended, &delivery->record_node);
 	ended_count++;
-	delivery->endpoint->dirty = true;
 }
 
 int
@@ -256,12 +255,20 @@ group_recorded(MfGroup *group)
 
 /* Nothing was written: everything is as it was. */
 static void
-group_failed(MfGroup *group)
+group_undone(MfGroup *group)
 {
 	for (int i = 0; i < group->count; i++)
 		group->deliveries[i]->recording = false;
 	for (int i = 0; i < group->passed_count; i++)
 		group->passed[i]->recording = false;
+	for (int i = 0; i < group->position_count; i++)
+		group->positions[i].endpoint->position = NULL;
+}
+
+static void
+group_failed(MfGroup *group)
+{
+	group_undone(group);
 	if (group->count == 1 && group_limit == 1)
 	{
 		MfDelivery *delivery = group->deliveries[0];
@@ -297,6 +304,7 @@ collect(MfGroup *group, int64 now)
 		if (group->count == group_limit)
 			break;
 		delivery->recording = true;
+		delivery->endpoint->dirty = true;
 		group->deliveries[group->count++] = delivery;
 	}
 	dlist_foreach(iter, &mf_endpoints)
@@ -396,10 +404,7 @@ mf_record_turn(int64 now)
 				group_recorded(&group);
 				break;
 			case MF_TRY_LATER:
-				for (int i = 0; i < group.count; i++)
-					group.deliveries[i]->recording = false;
-				for (int i = 0; i < group.passed_count; i++)
-					group.passed[i]->recording = false;
+				group_undone(&group);
 				not_before = now + 100;
 				break;
 			case MF_TRY_FAILED:
