@@ -500,7 +500,8 @@ test_many(void)
 	/* The target is replaced and forgotten while they are under way. */
 	mf_engine_forget(engine, 1);
 	ok(!mf_engine_send(engine, &request, none), "nothing goes to nowhere");
-	while (atomic_load(&hanging.seen->requests) < MF_SENDER_SLOTS)
+	while (atomic_load(&hanging.seen->requests) < MF_SENDER_SLOTS &&
+		   mf_engine_under_way(engine) == MF_SENDER_SLOTS)
 		work_once(10);
 	server_stop(&hanging);
 	work_until(before + 200 + MF_SENDER_SLOTS);

@@ -116,9 +116,8 @@ SELECT test.claim('one');
 SELECT test.claim_all('one') AS next, mesflow._more_jobs() AS more;
 SELECT place, count(*) FROM test.jobs WHERE label ~ 'many' GROUP BY 1 ORDER BY 1;
 SELECT test.complete('one', 'many.stl', test.box(10, 10, 10));
-SELECT place, count(*) FROM test.jobs WHERE label ~ 'many' GROUP BY 1 ORDER BY 1;
-SELECT test.claim_all('two') AS handed_out, mesflow._more_jobs() AS more;
-SELECT test.claim_all('two') AS handed_out, mesflow._more_jobs() AS more;
+SELECT place, count(*) BETWEEN CASE place WHEN 'done' THEN 2 ELSE 150 END AND 251 AS some FROM test.jobs WHERE label ~ 'many' GROUP BY 1 ORDER BY 1;
+SELECT test.claim_rest('two') AS handed_out, mesflow._more_jobs() AS more;
 SELECT state, count(*) FROM mesflow.quotes WHERE model = :'model' GROUP BY 1;
 
 -- A node takes what its memory allows: 64 MB + 4 x the size, rounded up; the rest stays.
