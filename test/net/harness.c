@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,19 @@ static uint64_t tags;
 
 /* ---- servers -------------------------------------------------------------- */
 
+/* A server has as many connections as the engine, whatever the shell allows. */
+static void
+more_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		abort();
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		abort();
+}
+
 void
 server_fork(Server *server, int fd, void (*serve) (int fd))
 {
@@ -45,6 +59,7 @@ server_fork(Server *server, int fd, void (*serve) (int fd))
 	{
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGPIPE, SIG_IGN);
+		more_descriptors();
 		seen = server->seen;
 		serve(fd);
 		_exit(0);
