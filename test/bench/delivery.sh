@@ -13,7 +13,7 @@ bench=delivery
 events=${EVENTS:-250000}		# delivered four times
 backlog=${BACKLOG:-1000000}
 lone=${LONE:-300}
-rounds=${ROUNDS:-5}				# of business transactions
+rounds=${ROUNDS:-9}				# of business transactions
 seconds=${SECONDS_EACH:-3}
 keys=5000
 jobs=()
@@ -405,6 +405,7 @@ with()
 			sql -c "SELECT bench_ten(false)" >/dev/null
 			;;
 	esac
+	sql -c "CHECKPOINT"
 	sleep 0.5
 	rate >>"$scratch/with.$1"
 	if [ ! -e "$scratch/waiting" ] && [ "$1" = paused ]; then
