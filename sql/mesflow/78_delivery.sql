@@ -143,9 +143,9 @@ $$;
 CREATE TABLE _delivery_news (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   endpoint text,
-  what text NOT NULL CHECK (what IN ('changed', 'rows', 'letters'))
+  what text NOT NULL CHECK (what IN ('changed', 'resumed', 'rows', 'letters'))
 );
-COMMENT ON TABLE _delivery_news IS 'What the delivery worker has to read again: changed (settings, secrets, state, made, dropped), rows (_pending), letters (a dead letter was resolved). It deletes what it has read.';
+COMMENT ON TABLE _delivery_news IS 'What the delivery worker has to read again: changed (settings, secrets, state, made, dropped), resumed (one that is active is to be tried at once), rows (_pending), letters (a dead letter was resolved). It deletes what it has read.';
 
 CREATE FUNCTION _tell_delivery(endpoint text, what text) RETURNS void
 LANGUAGE plpgsql

@@ -353,6 +353,11 @@ extern void mf_line_unblock_keys(MfEndpoint *endpoint);
  */
 extern void mf_line_recorded(MfDelivery *delivery);
 
+/* ---- breaker.c -------------------------------------------------------------- */
+
+/* Somebody has resumed it although it was active: it is tried at once. */
+extern void mf_breaker_resumed(MfEndpoint *endpoint);
+
 /* ---- schedule.c, senders.c ------------------------------------------------- */
 
 /*
