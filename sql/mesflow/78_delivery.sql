@@ -70,7 +70,7 @@ COMMENT ON TABLE _pending IS
   'Deliveries that the cursor of their endpoint has passed and that are not done: retry (failed, due again), parked (waits for an earlier one of the same key), in_flight (has been under way for long), replay (asked for again). Where an endpoint keeps order, one row of each key is due, the others are parked with due_at infinity.';
 COMMENT ON COLUMN _pending.id IS 'the event: outbox.id';
 COMMENT ON COLUMN _pending.attempts IS 'tries so far; those that only the sender''s end cut short do not count';
-COMMENT ON COLUMN _pending.crashes IS 'how often it was under way when the sender ended';
+COMMENT ON COLUMN _pending.crashes IS 'how often it was under way when the sender ended, or the delivery worker that sent with care';
 COMMENT ON COLUMN _pending.letter IS 'replayed from this dead letter, which has the event where the outbox no longer does';
 CREATE INDEX ON _pending (endpoint, due_at, id);
 CREATE INDEX ON _pending (endpoint, key, id);
@@ -139,6 +139,12 @@ BEGIN
   END LOOP;
 END
 $$;
+
+CREATE TABLE _delivery_lives (
+  begun integer NOT NULL
+);
+COMMENT ON TABLE _delivery_lives IS 'One row: how many lives of the delivery worker in a row have begun and did not go on for a minute. After some of them it sends with care, see src/delivery/life.c.';
+INSERT INTO _delivery_lives VALUES (0);
 
 CREATE TABLE _delivery_news (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -19,6 +19,7 @@
  *		request.c		what is sent
  *		senders.c		the programs: their lives
  *		post.c			what goes into one, and what comes out
+ *		life.c			lives of the worker that ended too soon
  *		record.c		writes down what came of it, in groups
  *		record_write.c	the statements that do
  *		delivery_worker.c	the order of these things in a turn
@@ -122,6 +123,7 @@ typedef struct MfDelivery
 	bool		has_row;		/* in _pending; row_node is in
 								 * endpoint->row_list */
 	bool		recording;		/* in the group that is being committed */
+	bool		marking;		/* so that its row says that it is under way */
 	bool		passed;			/* on_stream, but recorded: the cursor may
 								 * pass */
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
@@ -314,6 +316,20 @@ extern int	mf_record_waiting(void);
  * freed, and those that have another try are WAITING again.
  */
 extern void mf_record_turn(int64 now);
+
+/*
+ * Writes down that these are about to be sent: each has a row then, with a
+ * crash more than it had, until something comes of it.  False: not now.
+ */
+extern bool mf_record_mark(MfDelivery **deliveries, int count);
+
+/* ---- life.c ----------------------------------------------------------------- */
+
+/* Counts this life; false: do nothing yet. */
+extern bool mf_life_turn(int64 now);
+
+/* Is what is sent to be marked before? */
+extern bool mf_life_is_careful(void);
 
 /* ---- line.c, keys.c -------------------------------------------------------- */
 

@@ -146,7 +146,7 @@ turn(void)
 
 	mf_senders_turn(now);
 	mf_record_turn(now);
-	if (mf_endpoints_turn(now, woken || reloaded))
+	if (mf_life_turn(now) && mf_endpoints_turn(now, woken || reloaded))
 	{
 		if (mf_guc_delivery)
 		{

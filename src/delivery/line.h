@@ -200,6 +200,9 @@ extern void mf_verdict_refuse(MfDelivery *delivery, const char *error);
 /* Its program ended; `apart`: it was alone there. */
 extern void mf_verdict_lose(MfDelivery *delivery, MfLoss loss, bool apart);
 
+/* It has ended programs, or this worker, too often. */
+extern void mf_verdict_condemn(MfDelivery *delivery);
+
 /* What mf_events_load has ended. */
 extern void mf_verdict_pass_on(MfDelivery *delivery);
 extern void mf_verdict_clear(MfDelivery *delivery);

@@ -27,6 +27,9 @@
 /* Those whose last request timed out have so many of four requests together. */
 #define HANGING_QUARTERS	3
 
+/* Requests under way while the worker is careful: see life.c. */
+#define CAREFUL_MAX		16
+
 /* What a bucket holds: so many seconds of the rate. */
 #define BURST_S			0.1
 
@@ -104,7 +107,11 @@ mf_senders_in_flight(void)
 int
 mf_pace_room(void)
 {
-	return Max(mf_guc_delivery_max_in_flight - under_way, 0);
+	int			most = mf_guc_delivery_max_in_flight;
+
+	if (mf_life_is_careful())
+		most = Min(most, CAREFUL_MAX);
+	return Max(most - under_way, 0);
 }
 
 /* Would one more leave less than half of the room? */

@@ -299,7 +299,7 @@ put_row(Column *columns, int row, const MfDelivery *delivery, const char *state,
 	put_text(&columns[4], row, state);
 	put(&columns[5], row, TimestampTzGetDatum(due_at));
 	put(&columns[6], row, Int32GetDatum(attempts));
-	put(&columns[7], row, Int32GetDatum(delivery->crashes));
+	put(&columns[7], row, Int32GetDatum(delivery->crashes + (delivery->marking ? 1 : 0)));
 	put(&columns[8], row, TimestampTzGetDatum(delivery->first_at));
 	put_status(&columns[9], row, delivery->status);
 	put_text(&columns[10], row, delivery->error);
@@ -324,7 +324,7 @@ write_rows(const MfGroup *group)
 	{
 		MfDelivery *delivery = group->passed[i];
 
-		if (delivery->state == MF_DELIVERY_SENDING)
+		if (delivery->state == MF_DELIVERY_SENDING || delivery->marking)
 			put_row(columns, row++, delivery, "in_flight", now, delivery->attempts);
 		else
 			put_row(columns, row++, delivery, "parked", DT_NOEND, delivery->attempts);
