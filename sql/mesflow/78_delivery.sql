@@ -44,12 +44,14 @@ CREATE TABLE _endpoint_troubles (
   failures integer NOT NULL DEFAULT 0,
   last_status integer,
   last_error text,
-  last_error_at timestamptz
+  last_error_at timestamptz,
+  hold_until timestamptz
 );
 COMMENT ON TABLE _endpoint_troubles IS 'What went wrong with an endpoint; written when something fails, and when it is over.';
 COMMENT ON COLUMN _endpoint_troubles.opened IS 'how often in a row the breaker opened: the pause grows with it';
 COMMENT ON COLUMN _endpoint_troubles.failing_since IS 'the first failure after the last success; NULL: it works';
 COMMENT ON COLUMN _endpoint_troubles.failures IS 'attempts that failed since then';
+COMMENT ON COLUMN _endpoint_troubles.hold_until IS 'nothing is sent before, as its Retry-After asked for';
 
 CREATE TABLE _pending (
   endpoint text NOT NULL REFERENCES _endpoints ON DELETE CASCADE ON UPDATE CASCADE,

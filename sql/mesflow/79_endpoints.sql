@@ -185,7 +185,7 @@ BEGIN
   PERFORM mesflow._check_actor($2);
   UPDATE mesflow._endpoints SET state = 'active', reason = NULL, changed_by = mesflow._actor($2), state_since = CASE state WHEN 'active' THEN state_since ELSE clock_timestamp() END
    WHERE name = e.name;
-  UPDATE mesflow._endpoint_troubles SET breaker = 'closed', breaker_until = NULL, opened = 0, failing_since = NULL, failures = 0 WHERE endpoint = e.name;
+  UPDATE mesflow._endpoint_troubles SET breaker = 'closed', breaker_until = NULL, opened = 0, failing_since = NULL, failures = 0, hold_until = NULL WHERE endpoint = e.name;
   -- Of one that is active, the delivery worker knows more than the table.
   IF e.state = 'active' THEN
     PERFORM mesflow._tell_delivery(e.name, 'resumed');

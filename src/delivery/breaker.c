@@ -267,8 +267,8 @@ begin_anew(MfLine *line)
 	trouble->opened = 0;
 	trouble->failing_since = 0;
 	trouble->failures = 0;
+	trouble->hold_until = 0;
 	forget_results(line);
-	line->hold_until = 0;
 }
 
 /*
@@ -287,7 +287,9 @@ mf_breaker_changed(MfEndpoint *endpoint)
 	{
 		if (endpoint->trouble.breaker == MF_BREAKER_OPEN)
 			set_state(endpoint, MF_BREAKER_PROBING);
-		line->hold_until = 0;
+		if (endpoint->trouble.hold_until != 0)
+			endpoint->trouble_dirty = true;
+		endpoint->trouble.hold_until = 0;
 	}
 	line->seen_state = endpoint->state;
 	line->seen_version = endpoint->version;

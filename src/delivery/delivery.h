@@ -194,6 +194,7 @@ typedef struct MfTrouble
 	int			last_status;	/* 0: none */
 	char		last_error[MF_SENDER_ERROR + 1];	/* empty: none */
 	TimestampTz last_error_at;	/* 0: never */
+	TimestampTz hold_until;		/* Retry-After; 0: none */
 } MfTrouble;
 
 /* How an endpoint wants it: a row of the view _endpoint_settings. */

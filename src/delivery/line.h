@@ -60,7 +60,6 @@ typedef struct MfLine
 	bool		hangs;			/* its last request timed out */
 	int			successes;		/* since the window grew */
 	int64		halved_at;
-	int64		hold_until;		/* Retry-After */
 	double		tokens;
 	int64		tokens_at;
 	int			shown;			/* entry of mf_shared->in_flight; -1: none */

@@ -17,6 +17,7 @@
 #include "guc.h"
 #include "line.h"
 #include "storage/ipc.h"
+#include "utils/timestamp.h"
 
 #define FIRST_WINDOW	4
 
@@ -184,9 +185,10 @@ mf_pace_allows(MfLine *line, int64 now, int64 *until)
 	MfEndpoint *endpoint = line->endpoint;
 	double		rate = endpoint->config->rate_per_second;
 
-	if (line->hold_until > now)
+	if (endpoint->trouble.hold_until != 0 &&
+		endpoint->trouble.hold_until > GetCurrentTimestamp())
 	{
-		*until = line->hold_until;
+		*until = mf_schedule_clock(endpoint->trouble.hold_until);
 		return MF_PACE_LATER;
 	}
 	if (endpoint->in_flight >= allowed_window(line, now))
@@ -282,9 +284,12 @@ mf_pace_restart(MfLine *line)
 	line->successes = 0;
 }
 
-/* Sends nothing for so long. */
+/* Sends nothing for so long, also in another life of this worker. */
 void
 mf_pace_hold(MfLine *line, int64 ms)
 {
-	line->hold_until = Max(line->hold_until, mf_wait_now() + ms);
+	MfTrouble  *trouble = &line->endpoint->trouble;
+
+	trouble->hold_until = Max(trouble->hold_until, GetCurrentTimestamp() + ms * 1000);
+	line->endpoint->trouble_dirty = true;
 }

@@ -54,6 +54,34 @@ $node->await(q{SELECT (t.breaker, t.opened, t.failures) = ('closed', 0, 0) AND t
 	'nothing is held against it');
 is($node->endpoint_shows('down', 'state, changed_by'), 'active|operator', 'who did it is told');
 
+# ---- Retry-After -----------------------------------------------------------------
+
+my $busy = { status => 429, headers => { 'retry-after' => '3600' } };
+foreach my $name (qw(busy altered))
+{
+	$node->endpoint($receiver, $name, types => ['busy.*'], settings => $busy, options => { schedule => [ '0 s', '1 s', '1 s' ], max_in_flight => 1 });
+}
+$node->emit('busy.a', 'key 1');
+$node->await(q{SELECT bool_and(hold_until > now() + interval '50 min') AND count(*) = 2 FROM mesflow._endpoint_troubles WHERE endpoint IN ('busy', 'altered')}, 'it is written down how long to wait');
+again();
+$receiver->path("/$_") foreach qw(busy altered);
+my ($other) = $node->emit('busy.b', 'key 2');
+beat();
+foreach my $name (qw(busy altered))
+{
+	is(scalar($receiver->arrivals("/$name")), 1, "$name: also the next life leaves the whole endpoint alone");
+	is($node->endpoint_shows($name, 'breaker, waiting'), 'closed|2', "$name: what comes waits");
+}
+$node->sql(q{SELECT mesflow.resume_endpoint('busy', 'operator')});
+$node->sql(q{SELECT mesflow.alter_endpoint('altered', '{"max_in_flight": 2}')});
+foreach my $name (qw(busy altered))
+{
+	$node->endpoint_comes_to($name, 'delivered = 1', "$name: that can be ended");
+	is((map { $_->{id} } $receiver->arrivals("/$name"))[1], $other, "$name: it gets what it has not refused");
+	is($node->sql("SELECT state, next_attempt_at > now() + interval '50 min' FROM mesflow.deliveries WHERE endpoint = '$name' AND event <> '$other'"), 'retry|t', "$name: what it has refused keeps its time");
+}
+$node->await(q{SELECT bool_and(hold_until IS NULL) FROM mesflow._endpoint_troubles}, 'nothing holds them any more');
+
 is_deeply([ unsigned([ $receiver->arrivals ]) ], [], 'every request was signed');
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop;
