@@ -125,6 +125,7 @@ CREATE VIEW deliveries AS
   SELECT d.endpoint, d.event, d.type, d.key, d.order_id, CASE WHEN d.resolved IS NULL THEN 'dead' ELSE 'skipped' END, d.attempts, NULL, d.last_status, d.last_error, NULL, d.id
     FROM _dead_letters d
    WHERE d.resolved IS DISTINCT FROM 'replayed'
+     AND (d.resolved IS NULL OR EXISTS (SELECT FROM _endpoints e WHERE e.name = d.endpoint))
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = d.endpoint AND p.id = d.id)
      AND NOT EXISTS (SELECT FROM _dead_letters l WHERE l.event = d.event AND l.endpoint = d.endpoint AND l.number > d.number)
      AND NOT EXISTS (SELECT FROM _attempts a JOIN _endpoints e ON e.number = a.endpoint AND e.name = d.endpoint
@@ -139,7 +140,7 @@ CREATE VIEW deliveries AS
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = e.name AND p.id = a.id)
      AND NOT EXISTS (SELECT FROM _dead_letters d WHERE d.event = a.event AND d.endpoint = e.name AND d.resolved IS DISTINCT FROM 'replayed' AND d.died_at > a.at);
 COMMENT ON VIEW deliveries IS
-  'One event for one endpoint, and how far that is, as long as the outbox has the event. Ask for one order, event or endpoint; for all it looks at all.';
+  'One event for one endpoint, and how far that is, as long as the outbox has the event. Of an endpoint that was dropped only dead letters that wait for somebody. Ask for one order, event or endpoint; for all it looks at all.';
 COMMENT ON COLUMN deliveries.endpoint IS 'where it goes';
 COMMENT ON COLUMN deliveries.event IS 'the event''s id for others: webhook-id';
 COMMENT ON COLUMN deliveries.event_type IS 'for example order.priced';

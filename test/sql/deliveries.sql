@@ -171,6 +171,7 @@ SELECT regexp_replace(error, 'letter \d+', 'letter N') AS error FROM test.error(
 SELECT mesflow.replay_dead() AS replayed;
 SELECT * FROM test.pending;
 SELECT mesflow.dismiss_dead(ARRAY(SELECT id FROM mesflow.dead_letters), 'the endpoint is gone');
+SELECT endpoint, state FROM mesflow.deliveries WHERE endpoint = 'some';
 SELECT endpoint, attempt FROM mesflow.delivery_attempts WHERE endpoint ~ 'dropped';
 
 -- ---- retention ---------------------------------------------------------------------------
