@@ -100,6 +100,8 @@ typedef struct MfShared
 	bool		fenced;			/* as the pricing worker last saw it */
 	MfSandboxState sandbox;
 	char		program_version[32];	/* empty: not known yet */
+	char		sender_version[32]; /* the same of mesflow-sender */
+	char		sender_trouble[MF_SLOT_TEXT_MAX];	/* empty: it works */
 
 	MfDoorbell	doorbells[MF_WORKER_KINDS];
 	pg_atomic_uint32 stubborn_next;

@@ -44,12 +44,14 @@ CREATE TABLE _endpoint_troubles (
   failures integer NOT NULL DEFAULT 0,
   last_status integer,
   last_error text,
-  last_error_at timestamptz
+  last_error_at timestamptz,
+  hold_until timestamptz
 );
 COMMENT ON TABLE _endpoint_troubles IS 'What went wrong with an endpoint; written when something fails, and when it is over.';
 COMMENT ON COLUMN _endpoint_troubles.opened IS 'how often in a row the breaker opened: the pause grows with it';
 COMMENT ON COLUMN _endpoint_troubles.failing_since IS 'the first failure after the last success; NULL: it works';
 COMMENT ON COLUMN _endpoint_troubles.failures IS 'attempts that failed since then';
+COMMENT ON COLUMN _endpoint_troubles.hold_until IS 'nothing is sent before, as its Retry-After asked for';
 
 CREATE TABLE _pending (
   endpoint text NOT NULL REFERENCES _endpoints ON DELETE CASCADE ON UPDATE CASCADE,
@@ -70,7 +72,7 @@ COMMENT ON TABLE _pending IS
   'Deliveries that the cursor of their endpoint has passed and that are not done: retry (failed, due again), parked (waits for an earlier one of the same key), in_flight (has been under way for long), replay (asked for again). Where an endpoint keeps order, one row of each key is due, the others are parked with due_at infinity.';
 COMMENT ON COLUMN _pending.id IS 'the event: outbox.id';
 COMMENT ON COLUMN _pending.attempts IS 'tries so far; those that only the sender''s end cut short do not count';
-COMMENT ON COLUMN _pending.crashes IS 'how often it was under way when the sender ended';
+COMMENT ON COLUMN _pending.crashes IS 'how often it was under way when the sender ended, or the delivery worker that sent with care';
 COMMENT ON COLUMN _pending.letter IS 'replayed from this dead letter, which has the event where the outbox no longer does';
 CREATE INDEX ON _pending (endpoint, due_at, id);
 CREATE INDEX ON _pending (endpoint, key, id);
@@ -140,12 +142,18 @@ BEGIN
 END
 $$;
 
+CREATE TABLE _delivery_lives (
+  begun integer NOT NULL
+);
+COMMENT ON TABLE _delivery_lives IS 'One row: how many lives of the delivery worker in a row have begun and did not go on for a minute. After some of them it sends with care, see src/delivery/life.c.';
+INSERT INTO _delivery_lives VALUES (0);
+
 CREATE TABLE _delivery_news (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   endpoint text,
-  what text NOT NULL CHECK (what IN ('changed', 'rows', 'letters'))
+  what text NOT NULL CHECK (what IN ('changed', 'resumed', 'rows', 'letters'))
 );
-COMMENT ON TABLE _delivery_news IS 'What the delivery worker has to read again: changed (settings, secrets, state, made, dropped), rows (_pending), letters (a dead letter was resolved). It deletes what it has read.';
+COMMENT ON TABLE _delivery_news IS 'What the delivery worker has to read again: changed (settings, secrets, state, made, dropped), resumed (one that is active is to be tried at once), rows (_pending), letters (a dead letter was resolved). It deletes what it has read.';
 
 CREATE FUNCTION _tell_delivery(endpoint text, what text) RETURNS void
 LANGUAGE plpgsql

@@ -35,7 +35,7 @@ CREATE VIEW _endpoint_settings AS
                 ORDER BY s.made_at DESC LIMIT 5) AS secrets,
          (SELECT min(s.expires_at) FROM _endpoint_secrets s WHERE s.endpoint = e.name AND s.expires_at > clock_timestamp()) AS secret_expires,
          coalesce(t.breaker, 'closed') AS breaker, t.breaker_until, coalesce(t.opened, 0) AS opened, t.failing_since, coalesce(t.failures, 0) AS failures,
-         t.last_status, t.last_error, t.last_error_at
+         t.last_status, t.last_error, t.last_error_at, t.hold_until
     FROM _endpoints e
     JOIN _cursors c ON c.name = e.reader
     LEFT JOIN _endpoint_troubles t ON t.endpoint = e.name;

@@ -101,12 +101,13 @@ COMMENT ON COLUMN endpoints.created_at IS 'when it was made';
 COMMENT ON COLUMN endpoints.secrets IS 'how many secrets sign its requests';
 
 CREATE VIEW deliveries AS
-  -- Not read yet.
+  -- Not read yet. From where the last of them is, so that an event is not looked for in all of the outbox.
   SELECT e.name AS endpoint, o.event, o.type AS event_type, o.key, o.order_id, 'waiting' AS state, 0 AS attempts, NULL::timestamptz AS next_attempt_at,
          NULL::integer AS last_status, NULL::text AS last_error, NULL::timestamptz AS delivered_at, o.id AS outbox_id
     FROM _endpoints e
     JOIN _cursors c ON c.name = e.reader
     JOIN outbox o ON o.xid >= CASE WHEN c.origin = _origin() THEN pg_snapshot_xmin(c.seen) ELSE '0' END
+                 AND o.xid >= (SELECT min(CASE WHEN b.origin = _origin() THEN pg_snapshot_xmin(b.seen) ELSE '0' END) FROM _endpoints k JOIN _cursors b ON b.name = k.reader)
    WHERE _is_unread(c, o.id, o.xid, o.origin) AND _is_for(e.name, c, e.filter, o.type, o.key, o.partner, o.body)
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = e.name AND p.id = o.id)
   UNION ALL                             -- read, and not over
@@ -124,6 +125,7 @@ CREATE VIEW deliveries AS
   SELECT d.endpoint, d.event, d.type, d.key, d.order_id, CASE WHEN d.resolved IS NULL THEN 'dead' ELSE 'skipped' END, d.attempts, NULL, d.last_status, d.last_error, NULL, d.id
     FROM _dead_letters d
    WHERE d.resolved IS DISTINCT FROM 'replayed'
+     AND (d.resolved IS NULL OR EXISTS (SELECT FROM _endpoints e WHERE e.name = d.endpoint))
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = d.endpoint AND p.id = d.id)
      AND NOT EXISTS (SELECT FROM _dead_letters l WHERE l.event = d.event AND l.endpoint = d.endpoint AND l.number > d.number)
      AND NOT EXISTS (SELECT FROM _attempts a JOIN _endpoints e ON e.number = a.endpoint AND e.name = d.endpoint
@@ -138,7 +140,7 @@ CREATE VIEW deliveries AS
      AND NOT EXISTS (SELECT FROM _pending p WHERE p.endpoint = e.name AND p.id = a.id)
      AND NOT EXISTS (SELECT FROM _dead_letters d WHERE d.event = a.event AND d.endpoint = e.name AND d.resolved IS DISTINCT FROM 'replayed' AND d.died_at > a.at);
 COMMENT ON VIEW deliveries IS
-  'One event for one endpoint, and how far that is, as long as the outbox has the event. Ask for one order, event or endpoint; for all it looks at all.';
+  'One event for one endpoint, and how far that is, as long as the outbox has the event. Of an endpoint that was dropped only dead letters that wait for somebody. Ask for one order, event or endpoint; for all it looks at all.';
 COMMENT ON COLUMN deliveries.endpoint IS 'where it goes';
 COMMENT ON COLUMN deliveries.event IS 'the event''s id for others: webhook-id';
 COMMENT ON COLUMN deliveries.event_type IS 'for example order.priced';

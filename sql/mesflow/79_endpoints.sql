@@ -183,15 +183,17 @@ DECLARE
   e constant mesflow._endpoints := mesflow._endpoint($1);
 BEGIN
   PERFORM mesflow._check_actor($2);
-  UPDATE mesflow._endpoints SET state = 'active', reason = NULL, changed_by = mesflow._actor($2), state_since = clock_timestamp()
-   WHERE name = e.name AND state <> 'active';
-  IF FOUND THEN
-    UPDATE mesflow._endpoint_troubles SET breaker = 'closed', breaker_until = NULL, opened = 0, failing_since = NULL, failures = 0 WHERE endpoint = e.name;
+  UPDATE mesflow._endpoints SET state = 'active', reason = NULL, changed_by = mesflow._actor($2), state_since = CASE state WHEN 'active' THEN state_since ELSE clock_timestamp() END
+   WHERE name = e.name;
+  UPDATE mesflow._endpoint_troubles SET breaker = 'closed', breaker_until = NULL, opened = 0, failing_since = NULL, failures = 0, hold_until = NULL WHERE endpoint = e.name;
+  -- Of one that is active, the delivery worker knows more than the table.
+  IF e.state = 'active' THEN
+    PERFORM mesflow._tell_delivery(e.name, 'resumed');
   END IF;
 END
 $$;
 COMMENT ON FUNCTION resume_endpoint(text, text) IS
-  'Lets an endpoint that is paused or disabled go on where it was, as if nothing had failed before. One that is active stays as it is. Errors: MF400 (actor), MF404, MF503 (standby).';
+  'Lets an endpoint that is paused or disabled go on where it was, as if nothing had failed before. One that is active and left alone, by its breaker or for a Retry-After, is tried at once in the same way; deliveries that have failed keep the time of their next try. Errors: MF400 (actor), MF404, MF503 (standby).';
 
 CREATE FUNCTION ping_endpoint(name text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER

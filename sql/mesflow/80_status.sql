@@ -17,7 +17,8 @@ COMMENT ON COLUMN worker_status.last_error IS 'what ended it, or a unit of its w
 COMMENT ON COLUMN worker_status.last_error_at IS 'when that was';
 
 CREATE FUNCTION _server_state(OUT preloaded boolean, OUT served_database text, OUT serves_this boolean, OUT fenced boolean, OUT program_path text,
-                              OUT program_found boolean, OUT program_version text, OUT sandbox text, OUT max_worker_processes integer) RETURNS record
+                              OUT program_found boolean, OUT program_version text, OUT sender_path text, OUT sender_found boolean, OUT sender_version text,
+                              OUT sender_trouble text, OUT sandbox text, OUT max_worker_processes integer) RETURNS record
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_server_state';
 COMMENT ON FUNCTION _server_state() IS 'What health() and version() tell of the server process itself.';
 
@@ -36,6 +37,35 @@ END
 $$;
 COMMENT ON FUNCTION mesflow.version() IS     -- version() alone is PostgreSQL's own
   'The versions of the parts that work together.';
+
+CREATE FUNCTION _health_programs(OUT status text, OUT detail text, OUT hint text) RETURNS record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  library constant text := mesflow._library_version();
+  delivers constant boolean := current_setting('mesflow.delivery') = 'on' AND current_setting('mesflow.effects') <> 'off';
+  r record;
+BEGIN
+  SELECT string_agg(t.detail, ' ' ORDER BY t.at) AS detail, string_agg(DISTINCT t.hint, ' ') AS hint, string_agg(t.path, ' and ' ORDER BY t.at) AS paths INTO r
+    FROM (SELECT p.at, p.path,
+                 CASE WHEN NOT p.found THEN format('The program %s cannot be run.', p.path)
+                      WHEN p.trouble IS NOT NULL THEN format('%s does not work: %s.', p.name, p.trouble)
+                      WHEN p.version <> library THEN format('%s is version %s, the library %s.', p.name, p.version, library) END AS detail,
+                 CASE WHEN NOT p.found THEN 'Install the programs of this version: make install.'
+                      WHEN p.trouble IS NOT NULL OR p.version <> library THEN 'Install the programs and the library of the same version; the server''s log says more.' END AS hint
+            FROM mesflow._server_state() s
+           CROSS JOIN LATERAL (VALUES (1, 'mesflow-geometry', s.program_path, s.program_found, s.program_version, NULL, true),
+                                      (2, 'mesflow-sender', s.sender_path, s.sender_found, s.sender_version, s.sender_trouble, delivers))
+                                AS p (at, name, path, found, version, trouble, needed)
+           WHERE p.needed) t;
+  status := CASE WHEN r.detail IS NULL THEN 'ok' ELSE 'critical' END;
+  detail := coalesce(r.detail, r.paths || ' can be run.');
+  hint := r.hint;
+END
+$$;
+COMMENT ON FUNCTION _health_programs() IS
+  'The row of health() about programs: one that is not there, is of another version, or does not start. mesflow-sender is needed where something is delivered.';
 
 CREATE FUNCTION health() RETURNS TABLE (check_name text, status text, detail text, hint text)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -114,17 +144,7 @@ BEGIN
   RETURN NEXT;
 
   check_name := 'programs';
-  IF NOT s.program_found THEN
-    status := 'critical';
-    detail := format('The program %s cannot be run.', s.program_path);
-    hint := 'Install the programs of this version: make install.';
-  ELSIF s.program_version IS NOT NULL AND s.program_version <> mesflow._library_version() THEN
-    status := 'critical';
-    detail := format('mesflow-geometry is version %s, the library %s.', s.program_version, mesflow._library_version());
-    hint := 'Install the programs and the library of the same version.';
-  ELSE
-    status := 'ok'; detail := format('%s can be run.', s.program_path); hint := NULL;
-  END IF;
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_programs() h;
   RETURN NEXT;
 
   check_name := 'extension';

@@ -10,7 +10,8 @@
  *
  * While OPEN nothing is sent, and what waits loses no attempt.  Then one
  * request shows whether it works again, the one that is due for longest.  The
- * pause doubles each time: 15 s to 15 min.
+ * pause doubles each time: 15 s to 15 min.  Whoever resumes an endpoint, also
+ * one that is active, closes it at once.
  *
  * Only what says that the endpoint does not work counts here: no answer, or
  * 5xx.  An endpoint that fails for days in whatever way is switched off.
@@ -253,6 +254,23 @@ mf_breaker_note(MfDelivery *delivery, MfHealth health, const char *error)
 	}
 }
 
+/* As if nothing had failed before, but for how many it is trusted with. */
+static void
+begin_anew(MfLine *line)
+{
+	MfEndpoint *endpoint = line->endpoint;
+	MfTrouble  *trouble = &endpoint->trouble;
+
+	if (trouble->breaker != MF_BREAKER_CLOSED)
+		mf_pace_restart(line);
+	set_state(endpoint, MF_BREAKER_CLOSED);
+	trouble->opened = 0;
+	trouble->failing_since = 0;
+	trouble->failures = 0;
+	trouble->hold_until = 0;
+	forget_results(line);
+}
+
 /*
  * Settings or state were read again.  Whoever resumes an endpoint wants a new
  * beginning; other settings are worth a try at once.
@@ -261,26 +279,28 @@ void
 mf_breaker_changed(MfEndpoint *endpoint)
 {
 	MfLine	   *line = endpoint->line;
-	MfTrouble  *trouble = &endpoint->trouble;
 
 	if (endpoint->state == MF_ENDPOINT_ACTIVE &&
 		line->seen_state != MF_ENDPOINT_ACTIVE)
-	{
-		if (trouble->breaker != MF_BREAKER_CLOSED)
-			mf_pace_restart(line);
-		set_state(endpoint, MF_BREAKER_CLOSED);
-		trouble->opened = 0;
-		trouble->failing_since = 0;
-		trouble->failures = 0;
-		forget_results(line);
-		line->hold_until = 0;
-	}
+		begin_anew(line);
 	else if (endpoint->version != line->seen_version)
 	{
-		if (trouble->breaker == MF_BREAKER_OPEN)
+		if (endpoint->trouble.breaker == MF_BREAKER_OPEN)
 			set_state(endpoint, MF_BREAKER_PROBING);
-		line->hold_until = 0;
+		if (endpoint->trouble.hold_until != 0)
+			endpoint->trouble_dirty = true;
+		endpoint->trouble.hold_until = 0;
 	}
 	line->seen_state = endpoint->state;
 	line->seen_version = endpoint->version;
+}
+
+void
+mf_breaker_resumed(MfEndpoint *endpoint)
+{
+	if (endpoint->line == NULL || endpoint->line->closed ||
+		endpoint->state != MF_ENDPOINT_ACTIVE)
+		return;
+	begin_anew(endpoint->line);
+	mf_schedule_look(endpoint->line);
 }

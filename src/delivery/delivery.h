@@ -19,6 +19,7 @@
  *		request.c		what is sent
  *		senders.c		the programs: their lives
  *		post.c			what goes into one, and what comes out
+ *		life.c			lives of the worker that ended too soon
  *		record.c		writes down what came of it, in groups
  *		record_write.c	the statements that do
  *		delivery_worker.c	the order of these things in a turn
@@ -122,6 +123,7 @@ typedef struct MfDelivery
 	bool		has_row;		/* in _pending; row_node is in
 								 * endpoint->row_list */
 	bool		recording;		/* in the group that is being committed */
+	bool		marking;		/* so that its row says that it is under way */
 	bool		passed;			/* on_stream, but recorded: the cursor may
 								 * pass */
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
@@ -192,6 +194,7 @@ typedef struct MfTrouble
 	int			last_status;	/* 0: none */
 	char		last_error[MF_SENDER_ERROR + 1];	/* empty: none */
 	TimestampTz last_error_at;	/* 0: never */
+	TimestampTz hold_until;		/* Retry-After; 0: none */
 } MfTrouble;
 
 /* How an endpoint wants it: a row of the view _endpoint_settings. */
@@ -315,6 +318,20 @@ extern int	mf_record_waiting(void);
  */
 extern void mf_record_turn(int64 now);
 
+/*
+ * Writes down that these are about to be sent: each has a row then, with a
+ * crash more than it had, until something comes of it.  False: not now.
+ */
+extern bool mf_record_mark(MfDelivery **deliveries, int count);
+
+/* ---- life.c ----------------------------------------------------------------- */
+
+/* Counts this life; false: do nothing yet. */
+extern bool mf_life_turn(int64 now);
+
+/* Is what is sent to be marked before? */
+extern bool mf_life_is_careful(void);
+
 /* ---- line.c, keys.c -------------------------------------------------------- */
 
 /*
@@ -352,6 +369,11 @@ extern void mf_line_unblock_keys(MfEndpoint *endpoint);
  * of the verdict freed; else what waits behind it may go.
  */
 extern void mf_line_recorded(MfDelivery *delivery);
+
+/* ---- breaker.c -------------------------------------------------------------- */
+
+/* Somebody has resumed it although it was active: it is tried at once. */
+extern void mf_breaker_resumed(MfEndpoint *endpoint);
 
 /* ---- schedule.c, senders.c ------------------------------------------------- */
 

@@ -87,7 +87,13 @@ show_state(void)
 {
 	char		current[MF_SLOT_TEXT_MAX];
 	int			in_flight = mf_senders_in_flight();
+	const char *trouble = NULL;
 
+	/* Where nothing is to be sent, no program is needed. */
+	if (!fenced && mf_guc_effects != MF_EFFECTS_OFF && mf_guc_delivery &&
+		!dlist_is_empty(&mf_endpoints))
+		trouble = mf_senders_trouble();
+	mf_status_set_sender(NULL, trouble);
 	if (!fence_known)
 		mf_worker_set_state(MF_STATE_BLOCKED, "not known whether this database is a copy");
 	else if (fenced)
@@ -96,8 +102,8 @@ show_state(void)
 		mf_worker_set_state(MF_STATE_FENCED, "mesflow.effects is off");
 	else if (!mf_guc_delivery && in_flight == 0)
 		mf_worker_set_state(MF_STATE_IDLE, "mesflow.delivery is off");
-	else if (mf_senders_trouble() != NULL)
-		mf_worker_set_state(MF_STATE_BLOCKED, mf_senders_trouble());
+	else if (trouble != NULL)
+		mf_worker_set_state(MF_STATE_BLOCKED, trouble);
 	else if (in_flight == 0 && mf_record_waiting() == 0)
 		mf_worker_set_state(MF_STATE_IDLE, "nothing is under way");
 	else
@@ -140,7 +146,7 @@ turn(void)
 
 	mf_senders_turn(now);
 	mf_record_turn(now);
-	if (mf_endpoints_turn(now, woken || reloaded))
+	if (mf_life_turn(now) && mf_endpoints_turn(now, woken || reloaded))
 	{
 		if (mf_guc_delivery)
 		{

@@ -222,6 +222,8 @@ hear(const News *news)
 	}
 	else if (endpoint == NULL)
 		return;
+	else if (strcmp(news->what, "resumed") == 0)
+		mf_breaker_resumed(endpoint);
 	else if (strcmp(news->what, "rows") == 0)
 		mf_rows_read(endpoint, true);
 	else

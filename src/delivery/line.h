@@ -60,7 +60,6 @@ typedef struct MfLine
 	bool		hangs;			/* its last request timed out */
 	int			successes;		/* since the window grew */
 	int64		halved_at;
-	int64		hold_until;		/* Retry-After */
 	double		tokens;
 	int64		tokens_at;
 	int			shown;			/* entry of mf_shared->in_flight; -1: none */
@@ -199,6 +198,9 @@ extern void mf_verdict_refuse(MfDelivery *delivery, const char *error);
 
 /* Its program ended; `apart`: it was alone there. */
 extern void mf_verdict_lose(MfDelivery *delivery, MfLoss loss, bool apart);
+
+/* It has ended programs, or this worker, too often. */
+extern void mf_verdict_condemn(MfDelivery *delivery);
 
 /* What mf_events_load has ended. */
 extern void mf_verdict_pass_on(MfDelivery *delivery);

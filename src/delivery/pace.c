@@ -17,6 +17,7 @@
 #include "guc.h"
 #include "line.h"
 #include "storage/ipc.h"
+#include "utils/timestamp.h"
 
 #define FIRST_WINDOW	4
 
@@ -26,6 +27,9 @@
 
 /* Those whose last request timed out have so many of four requests together. */
 #define HANGING_QUARTERS	3
+
+/* Requests under way while the worker is careful: see life.c. */
+#define CAREFUL_MAX		16
 
 /* What a bucket holds: so many seconds of the rate. */
 #define BURST_S			0.1
@@ -104,7 +108,11 @@ mf_senders_in_flight(void)
 int
 mf_pace_room(void)
 {
-	return Max(mf_guc_delivery_max_in_flight - under_way, 0);
+	int			most = mf_guc_delivery_max_in_flight;
+
+	if (mf_life_is_careful())
+		most = Min(most, CAREFUL_MAX);
+	return Max(most - under_way, 0);
 }
 
 /* Would one more leave less than half of the room? */
@@ -177,9 +185,10 @@ mf_pace_allows(MfLine *line, int64 now, int64 *until)
 	MfEndpoint *endpoint = line->endpoint;
 	double		rate = endpoint->config->rate_per_second;
 
-	if (line->hold_until > now)
+	if (endpoint->trouble.hold_until != 0 &&
+		endpoint->trouble.hold_until > GetCurrentTimestamp())
 	{
-		*until = line->hold_until;
+		*until = mf_schedule_clock(endpoint->trouble.hold_until);
 		return MF_PACE_LATER;
 	}
 	if (endpoint->in_flight >= allowed_window(line, now))
@@ -275,9 +284,12 @@ mf_pace_restart(MfLine *line)
 	line->successes = 0;
 }
 
-/* Sends nothing for so long. */
+/* Sends nothing for so long, also in another life of this worker. */
 void
 mf_pace_hold(MfLine *line, int64 ms)
 {
-	line->hold_until = Max(line->hold_until, mf_wait_now() + ms);
+	MfTrouble  *trouble = &line->endpoint->trouble;
+
+	trouble->hold_until = Max(trouble->hold_until, GetCurrentTimestamp() + ms * 1000);
+	line->endpoint->trouble_dirty = true;
 }

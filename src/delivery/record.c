@@ -207,13 +207,16 @@ recorded(MfDelivery *delivery)
 		mf_delivery_free(delivery);
 }
 
-/* It has got a row; it is where it was in line. */
+/* It has got a row, or had one; it is where it was in line. */
 static void
 passed(MfDelivery *delivery)
 {
 	delivery->recording = false;
-	mf_rows_hold(delivery);
-	leave_place(delivery);
+	delivery->marking = false;
+	if (!delivery->has_row)
+		mf_rows_hold(delivery);
+	if (delivery->on_stream)
+		leave_place(delivery);
 	if (delivery->state == MF_DELIVERY_WAITING)
 		forget_event(delivery);
 }
@@ -260,7 +263,7 @@ group_undone(MfGroup *group)
 	for (int i = 0; i < group->count; i++)
 		group->deliveries[i]->recording = false;
 	for (int i = 0; i < group->passed_count; i++)
-		group->passed[i]->recording = false;
+		group->passed[i]->recording = group->passed[i]->marking = false;
 	for (int i = 0; i < group->position_count; i++)
 		group->positions[i].endpoint->position = NULL;
 }
@@ -281,6 +284,32 @@ group_failed(MfGroup *group)
 		delivery->response = NULL;
 	}
 	group_limit = Max(Min(group_limit, group->count) / 2, 1);
+}
+
+/* ---- before something is sent ------------------------------------------------------- */
+
+bool
+mf_record_mark(MfDelivery **deliveries, int count)
+{
+	MfGroup		group = {0};
+	int64		first_of_next = first_at;
+
+	group.passed = deliveries;
+	group.passed_count = count;
+	group.positions = palloc0(Max(count, 1) * sizeof(MfPosition));
+	for (int i = 0; i < count; i++)
+		deliveries[i]->recording = deliveries[i]->marking = true;
+	for (int i = 0; i < count; i++)
+		if (deliveries[i]->on_stream && deliveries[i]->endpoint->position == NULL)
+			take_position(&group, deliveries[i]->endpoint);
+	if (mf_worker_try("marking deliveries", mf_record_write, &group) != MF_TRY_DONE)
+	{
+		group_undone(&group);
+		return false;
+	}
+	group_recorded(&group);
+	first_at = first_of_next;
+	return true;
 }
 
 /* ---- a turn ---------------------------------------------------------------------- */

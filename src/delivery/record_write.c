@@ -97,16 +97,17 @@ static MfPlan cursor_plan = {
 
 static MfPlan trouble_plan = {
 	.sql = "INSERT INTO mesflow._endpoint_troubles AS t (endpoint, breaker, breaker_until, opened, failing_since,"
-	" failures, last_status, last_error, last_error_at)"
-	" SELECT e.name, $2, $3, $4, $5, $6, $7, $8, $9 FROM mesflow._endpoints e WHERE e.number OPERATOR(pg_catalog.=) $1"
+	" failures, last_status, last_error, last_error_at, hold_until)"
+	" SELECT e.name, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM mesflow._endpoints e WHERE e.number OPERATOR(pg_catalog.=) $1"
 	" ON CONFLICT (endpoint) DO UPDATE SET breaker = excluded.breaker, breaker_until = excluded.breaker_until,"
 	" opened = excluded.opened, failing_since = excluded.failing_since, failures = excluded.failures,"
-	" last_status = excluded.last_status, last_error = excluded.last_error, last_error_at = excluded.last_error_at",
+	" last_status = excluded.last_status, last_error = excluded.last_error, last_error_at = excluded.last_error_at,"
+	" hold_until = excluded.hold_until",
 	.by_index = true,
 	.writes = true,
-	.arguments = 9,
+	.arguments = 10,
 	.types = {INT4OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID,
-	TIMESTAMPTZOID}
+	TIMESTAMPTZOID, TIMESTAMPTZOID}
 };
 
 static MfPlan state_plan = {
@@ -299,7 +300,7 @@ put_row(Column *columns, int row, const MfDelivery *delivery, const char *state,
 	put_text(&columns[4], row, state);
 	put(&columns[5], row, TimestampTzGetDatum(due_at));
 	put(&columns[6], row, Int32GetDatum(attempts));
-	put(&columns[7], row, Int32GetDatum(delivery->crashes));
+	put(&columns[7], row, Int32GetDatum(delivery->crashes + (delivery->marking ? 1 : 0)));
 	put(&columns[8], row, TimestampTzGetDatum(delivery->first_at));
 	put_status(&columns[9], row, delivery->status);
 	put_text(&columns[10], row, delivery->error);
@@ -324,7 +325,7 @@ write_rows(const MfGroup *group)
 	{
 		MfDelivery *delivery = group->passed[i];
 
-		if (delivery->state == MF_DELIVERY_SENDING)
+		if (delivery->state == MF_DELIVERY_SENDING || delivery->marking)
 			put_row(columns, row++, delivery, "in_flight", now, delivery->attempts);
 		else
 			put_row(columns, row++, delivery, "parked", DT_NOEND, delivery->attempts);
@@ -445,8 +446,8 @@ write_trouble(const MfEndpoint *endpoint)
 	static const char *const breakers[] = {"closed", "open", "probing"};
 	static const char *const states[] = {"active", "paused", "disabled"};
 	const MfTrouble *trouble = &endpoint->trouble;
-	Datum		values[9];
-	char		nulls[9];
+	Datum		values[10];
+	char		nulls[10];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = Int32GetDatum(endpoint->number);
@@ -460,6 +461,7 @@ write_trouble(const MfEndpoint *endpoint)
 	values[7] = CStringGetTextDatum(trouble->last_error);
 	nulls[7] = trouble->last_error[0] == '\0' ? 'n' : ' ';
 	put_time(&values[8], &nulls[8], trouble->last_error_at);
+	put_time(&values[9], &nulls[9], trouble->hold_until);
 	if (endpoint->trouble_dirty)
 		(void) mf_plan_run(&trouble_plan, values, nulls);
 	if (endpoint->state_wanted != endpoint->state)

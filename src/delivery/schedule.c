@@ -360,7 +360,39 @@ load(MfDelivery **chosen, int count)
 	return left;
 }
 
-/* Those that have ended programs, each in one of its own. */
+/* Marks those that were chosen, where that is to be; else they go back. */
+static bool
+mark(MfDelivery **chosen, int count)
+{
+	if (!mf_life_is_careful() || mf_record_mark(chosen, count))
+		return true;
+	for (int i = count - 1; i >= 0; i--)
+		mf_schedule_return(chosen[i]);
+	mf_delivery_due(turn_now + PAUSE_MS);
+	return false;
+}
+
+/* Is there a delivery that has to be sent apart, and may go? */
+static bool
+is_anything_apart(void)
+{
+	dlist_iter	iter;
+	int64		until;
+
+	dlist_foreach(iter, &mf_line_apart)
+	{
+		MfDelivery *delivery = dlist_container(MfDelivery, line_node, iter.cur);
+
+		if (may_send(delivery->endpoint->line, &until) == MF_PACE_GO)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Those that have ended programs, each in one of its own; while the worker is
+ * careful, with nothing else under way.
+ */
 static void
 send_apart(void)
 {
@@ -373,7 +405,8 @@ send_apart(void)
 		MfSender   *sender;
 		int64		until;
 
-		if (mf_pace_room() == 0)
+		if (mf_pace_room() == 0 ||
+			(mf_life_is_careful() && mf_senders_in_flight() > 0))
 			return;
 		switch (may_send(line, &until))
 		{
@@ -390,8 +423,15 @@ send_apart(void)
 		if (sender == NULL)
 			return;
 		start(delivery);
+		if (delivery->crashes < MF_CRASHES_MAX && !mark(&delivery, 1))
+			return;
 		if (load(&delivery, 1) == 1)
-			(void) mf_request_send(sender, &delivery, 1);
+		{
+			if (delivery->crashes >= MF_CRASHES_MAX)
+				mf_verdict_condemn(delivery);
+			else
+				(void) mf_request_send(sender, &delivery, 1);
+		}
 		mf_post_flush(sender, turn_now);
 	}
 }
@@ -409,7 +449,7 @@ send_all(MfSender *sender, int64 now)
 		if (sender->state != MF_SENDER_READY || sender->blocked)
 			return;
 		count = choose(chosen, Min(room, BATCH));
-		if (count == 0)
+		if (count == 0 || !mark(chosen, count))
 			return;
 		count = load(chosen, count);
 		if (!mf_request_send(sender, chosen, count))
@@ -439,7 +479,9 @@ mf_schedule_turn(int64 now)
 		mf_delivery_due(now + UNRECORDED_MS);
 	else
 	{
-		send_all(mf_senders_main(), now);
+		/* Where the worker is careful, those wait for all others to end. */
+		if (!mf_life_is_careful() || !is_anything_apart())
+			send_all(mf_senders_main(), now);
 		send_apart();
 	}
 	mf_post_flush(mf_senders_main(), now);

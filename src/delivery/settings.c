@@ -51,6 +51,7 @@ enum
 	COL_LAST_STATUS,
 	COL_LAST_ERROR,
 	COL_LAST_ERROR_AT,
+	COL_HOLD_UNTIL,
 	COL_SEEN,
 	COL_FLOOR_ID,
 	COL_FLOOR_XID,
@@ -68,7 +69,7 @@ enum
 	" s.receipts, s.ordering, s.format, s.needs_sql, s.timeout_ms, s.max_in_flight," \
 	" s.rate_per_second, s.redirects, s.schedule_ms, s.secrets, s.secret_expires, s.breaker," \
 	" s.breaker_until, s.opened, s.failing_since, s.failures, s.last_status, s.last_error," \
-	" s.last_error_at, c.seen, c.floor_id, c.floor_xid, c.upto, c.upto_id, c.upto_xid, c.last_id," \
+	" s.last_error_at, s.hold_until, c.seen, c.floor_id, c.floor_xid, c.upto, c.upto_id, c.upto_xid, c.last_id," \
 	" c.done, c.origin" \
 	" FROM mesflow._endpoint_settings s JOIN mesflow._cursors c ON c.name OPERATOR(pg_catalog.=) s.reader"
 
@@ -235,6 +236,7 @@ take_trouble(MfTrouble *trouble, uint64 row)
 	trouble->last_status = int_of(row, COL_LAST_STATUS);
 	strlcpy(trouble->last_error, text_of(row, COL_LAST_ERROR), sizeof(trouble->last_error));
 	trouble->last_error_at = int64_of(row, COL_LAST_ERROR_AT);
+	trouble->hold_until = int64_of(row, COL_HOLD_UNTIL);
 }
 
 void

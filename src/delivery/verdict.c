@@ -28,6 +28,7 @@
 #define REASON_SCHEDULE		"every try of the schedule failed"
 #define REASON_CONTENT		"the receiver does not accept its content"
 #define REASON_CRASH		"it ended the sender every time"
+#define REASON_LIVES		"it ended the delivery worker or the sender every time"
 #define REASON_GONE			"410 Gone"
 
 typedef enum MfMeaning
@@ -324,6 +325,16 @@ mf_verdict_lose(MfDelivery *delivery, MfLoss loss, bool apart)
 		die(delivery, REASON_CRASH);
 	else
 		retry_in(delivery, apart ? CRASH_PAUSE_MS : 0);
+	finish(delivery);
+}
+
+/* It has ended this worker, too, so nobody could say so. */
+void
+mf_verdict_condemn(MfDelivery *delivery)
+{
+	clear_for_end(delivery);
+	set_error(delivery, "the delivery worker ended");
+	die(delivery, REASON_LIVES);
 	finish(delivery);
 }
 

@@ -51,6 +51,27 @@ mf_status_set_program(const char *version, bool sandbox)
 }
 
 void
+mf_status_set_sender(const char *version, const char *trouble)
+{
+	MfShared   *shared = mf_shared;
+
+	if (version == NULL)
+		version = shared->sender_version;
+	if (trouble == NULL)
+		trouble = "";
+
+	/* Only the delivery worker writes them. */
+	if (strcmp(shared->sender_version, version) == 0 &&
+		strcmp(shared->sender_trouble, trouble) == 0)
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	if (version != shared->sender_version)
+		strlcpy(shared->sender_version, version, sizeof(shared->sender_version));
+	strlcpy(shared->sender_trouble, trouble, sizeof(shared->sender_trouble));
+	LWLockRelease(shared->lock);
+}
+
+void
 mf_status_set_fenced(bool fenced)
 {
 	LWLockAcquire(mf_shared->lock, LW_EXCLUSIVE);
@@ -134,7 +155,8 @@ mesflow_server_state(PG_FUNCTION_ARGS)
 	enum
 	{
 		PRELOADED, SERVED_DATABASE, SERVES_THIS, FENCED, PROGRAM_PATH,
-		PROGRAM_FOUND, PROGRAM_VERSION, SANDBOX, MAX_WORKER_PROCESSES,
+		PROGRAM_FOUND, PROGRAM_VERSION, SENDER_PATH, SENDER_FOUND,
+		SENDER_VERSION, SENDER_TROUBLE, SANDBOX, MAX_WORKER_PROCESSES,
 		COLUMNS
 	};
 	TupleDesc	row;
@@ -150,14 +172,18 @@ mesflow_server_state(PG_FUNCTION_ARGS)
 	values[PRELOADED] = BoolGetDatum(mf_shared != NULL);
 	if (mf_shared != NULL)
 	{
-		const char *path = mf_program_path("mesflow-geometry");
 		const char *here = get_database_name(MyDatabaseId);
+		const char *path;
 		char		version[sizeof(mf_shared->program_version)];
+		char		sender_version[sizeof(mf_shared->sender_version)];
+		char		trouble[sizeof(mf_shared->sender_trouble)];
 		MfSandboxState sandbox;
 		bool		fenced;
 
 		LWLockAcquire(mf_shared->lock, LW_SHARED);
 		memcpy(version, mf_shared->program_version, sizeof(version));
+		memcpy(sender_version, mf_shared->sender_version, sizeof(sender_version));
+		memcpy(trouble, mf_shared->sender_trouble, sizeof(trouble));
 		sandbox = mf_shared->sandbox;
 		fenced = mf_shared->fenced;
 		LWLockRelease(mf_shared->lock);
@@ -168,10 +194,18 @@ mesflow_server_state(PG_FUNCTION_ARGS)
 		values[SERVES_THIS] = BoolGetDatum(here != NULL &&
 										   strcmp(here, mf_guc_database) == 0);
 		values[FENCED] = BoolGetDatum(fenced);
+		path = mf_program_path("mesflow-geometry");
 		values[PROGRAM_PATH] = CStringGetTextDatum(path);
 		values[PROGRAM_FOUND] = BoolGetDatum(access(path, X_OK) == 0);
 		values[PROGRAM_VERSION] = CStringGetTextDatum(version);
 		nulls[PROGRAM_VERSION] = version[0] == '\0';
+		path = mf_program_path("mesflow-sender");
+		values[SENDER_PATH] = CStringGetTextDatum(path);
+		values[SENDER_FOUND] = BoolGetDatum(access(path, X_OK) == 0);
+		values[SENDER_VERSION] = CStringGetTextDatum(sender_version);
+		nulls[SENDER_VERSION] = sender_version[0] == '\0';
+		values[SENDER_TROUBLE] = CStringGetTextDatum(trouble);
+		nulls[SENDER_TROUBLE] = trouble[0] == '\0';
 		values[SANDBOX] = CStringGetTextDatum(sandbox_name(sandbox));
 		values[MAX_WORKER_PROCESSES] = Int32GetDatum(max_worker_processes);
 	}

@@ -126,4 +126,10 @@ extern const char *mf_program_path(const char *name);
 extern void mf_status_set_program(const char *version, bool sandbox);
 extern void mf_status_set_fenced(bool fenced);
 
+/*
+ * The same of mesflow-sender: its version (NULL: as it was) and why it does
+ * not work (NULL: it does).  Cheap where nothing changed.
+ */
+extern void mf_status_set_sender(const char *version, const char *trouble);
+
 #endif							/* MF_WORKER_H */

@@ -153,7 +153,7 @@ sub row_changes
 	my ($node) = @_;
 	my %changes = map { split /\|/ } split /\n/,
 	  $node->sql(q{SELECT relname, n_tup_upd + n_tup_del FROM pg_stat_user_tables
-		WHERE schemaname = 'mesflow' AND relname NOT IN ('_duties', '_nodes')});
+		WHERE schemaname = 'mesflow' AND relname NOT IN ('_duties', '_nodes', '_delivery_lives')});
 
 	return \%changes;
 }

@@ -112,7 +112,7 @@ SELECT s.call, e.error FROM unnest(ARRAY['''no one''', 'NULL', '''all'', now(), 
  WHERE e.error !~ 'detail: It begins';
 DELETE FROM mesflow._pending;
 
--- An order's deliveries are found by indexes, however long the log.
+-- An order's deliveries are found by indexes, and an event's, however long the log.
 CREATE FUNCTION test.by_index(statement text) RETURNS TABLE (scan text, relation text) LANGUAGE plpgsql AS $$
 DECLARE
   plan json;
@@ -132,6 +132,7 @@ INSERT INTO mesflow._attempts (endpoint, id, event, attempt, at, status, duratio
 SELECT test.pass('all') \g /dev/null
 ANALYZE mesflow.outbox, mesflow._attempts;
 SELECT * FROM test.by_index(format('SELECT * FROM mesflow.deliveries WHERE order_id = %L', :'order'));
+SELECT relation, bool_or(scan = 'Seq Scan') AS whole FROM test.by_index(format('SELECT * FROM mesflow.deliveries WHERE event = %L', (SELECT event FROM mesflow.outbox WHERE type = 'test.many' LIMIT 1))) GROUP BY 1 ORDER BY 1;
 SELECT state, count(*) FROM mesflow.deliveries WHERE event_type = 'test.many' GROUP BY 1;
 DELETE FROM mesflow._attempts WHERE attempt = 1 AND duration_us = 1;
 
@@ -170,6 +171,7 @@ SELECT regexp_replace(error, 'letter \d+', 'letter N') AS error FROM test.error(
 SELECT mesflow.replay_dead() AS replayed;
 SELECT * FROM test.pending;
 SELECT mesflow.dismiss_dead(ARRAY(SELECT id FROM mesflow.dead_letters), 'the endpoint is gone');
+SELECT endpoint, state FROM mesflow.deliveries WHERE endpoint = 'some';
 SELECT endpoint, attempt FROM mesflow.delivery_attempts WHERE endpoint ~ 'dropped';
 
 -- ---- retention ---------------------------------------------------------------------------
