@@ -114,7 +114,7 @@ build/program/%.o: %.c build/built-with
 # ---- programs -----------------------------------------------------------
 
 GEOMETRY_SOURCES := $(wildcard src/programs/geometry_*.c \
-	src/programs/sandbox.c src/frame/*.c src/geometry/*.c)
+	src/programs/command.c src/programs/sandbox.c src/frame/*.c src/geometry/*.c)
 GEOMETRY_OBJS = $(GEOMETRY_SOURCES:%.c=build/program/%.o)
 
 ifneq ($(wildcard src/programs/geometry_main.c),)
@@ -125,7 +125,8 @@ build/mesflow-geometry: $(GEOMETRY_OBJS)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(GEOMETRY_OBJS) $(PROGRAM_LDFLAGS) \
 		-lm -lseccomp
 
-SENDER_SOURCES := $(wildcard src/programs/sender_*.c src/frame/*.c src/net/*.c)
+SENDER_SOURCES := $(wildcard src/programs/sender_*.c src/programs/command.c \
+	src/frame/*.c src/net/*.c)
 SENDER_OBJS = $(SENDER_SOURCES:%.c=build/program/%.o)
 
 ifneq ($(wildcard src/programs/sender_main.c),)

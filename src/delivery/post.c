@@ -127,16 +127,16 @@ mf_post_begin(MfSender *sender)
 static bool
 flush(MfSender *sender)
 {
-	sender->blocked = !(mf_sending_flush(sender->program.fd, &sender->forgets) &&
-						mf_sending_flush(sender->program.fd, &sender->targets) &&
-						mf_sending_flush(sender->program.fd, &sender->requests));
+	sender->blocked = !(mf_sending_flush(sender->child.program.fd, &sender->forgets) &&
+						mf_sending_flush(sender->child.program.fd, &sender->targets) &&
+						mf_sending_flush(sender->child.program.fd, &sender->requests));
 	return !sender->blocked;
 }
 
 void
 mf_post_flush(MfSender *sender, int64 now)
 {
-	if (sender->state == MF_SENDER_READY && !flush(sender))
+	if (sender->child.state == MF_CHILD_READY && !flush(sender))
 		mf_delivery_due(now + (errno == EAGAIN ? 1 : PASS_ON_MS));
 }
 
@@ -183,7 +183,7 @@ mf_post_forget(MfLine *line)
 		if (target >= sender->told_room || sender->told[target] == 0)
 			continue;
 		sender->told[target] = 0;
-		if (sender->state == MF_SENDER_READY)
+		if (sender->child.state == MF_CHILD_READY)
 			(void) mf_sending_add_forget(&sender->forgets, target);
 	}
 	give_target(target);

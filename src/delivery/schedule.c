@@ -446,7 +446,7 @@ send_all(MfSender *sender, int64 now)
 	for (;;)
 	{
 		room = Min(mf_pace_room(), MF_SENDER_SLOTS - sender->under_way);
-		if (sender->state != MF_SENDER_READY || sender->blocked)
+		if (sender->child.state != MF_CHILD_READY || sender->blocked)
 			return;
 		count = choose(chosen, Min(room, BATCH));
 		if (count == 0 || !mark(chosen, count))

@@ -6,18 +6,11 @@
 #define MF_DELIVERY_SENDERS_H
 
 #include "line.h"
+#include "worker/supervise.h"
 
 /* Programs for one delivery each, and all programs. */
 #define MF_SENDERS_APART	4
 #define MF_SENDERS			(1 + MF_SENDERS_APART)
-
-typedef enum MfSenderState
-{
-	MF_SENDER_NONE,
-	MF_SENDER_STARTING,			/* spawned, has not said HELLO */
-	MF_SENDER_READY,
-	MF_SENDER_ENDING			/* has closed its side; to be reaped */
-} MfSenderState;
 
 /*
  * A mesflow-sender.  The first has all requests, but for those that are sent
@@ -25,12 +18,8 @@ typedef enum MfSenderState
  */
 typedef struct MfSender
 {
-	MfSenderState state;
+	MfChild		child;			/* first: supervise.h */
 	bool		apart;
-	MfProgram	program;
-	bool		readable;		/* set by the wait */
-	bool		said_hello;
-	int64		since;			/* of the state */
 	int64		used_at;		/* when something was last under way */
 	int64		looked_at;		/* whether it still answers */
 

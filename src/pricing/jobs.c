@@ -74,7 +74,7 @@ void
 mf_job_refuse(MfPricingSlot *slot, MfErrorCode code, const char *text)
 {
 	if (slot->job == MF_JOB_RUNNING)
-		mf_helper_dispose(slot);
+		mf_child_end(&slot->child);
 	mf_refuse(&slot->refusal, code, "%s", text);
 	set_outcome(slot, MF_JOB_REFUSED);
 }
@@ -92,7 +92,7 @@ void
 mf_job_forget(MfPricingSlot *slot)
 {
 	if (slot->job == MF_JOB_RUNNING)
-		mf_helper_dispose(slot);
+		mf_child_end(&slot->child);
 	close_memfd(slot);
 	slot->job = MF_JOB_NONE;
 }
@@ -168,7 +168,7 @@ send_job(MfPricingSlot *slot)
 	order.unit = slot->claim.unit;
 	order.require_sandbox = mf_guc_sandbox == MF_SANDBOX_REQUIRE;
 	mf_job_set_name(&order, slot->claim.name);
-	return mf_frame_send_job(slot->program.fd, (uint64) slot->claim.job,
+	return mf_frame_send_job(slot->child.program.fd, (uint64) slot->claim.job,
 							 &order, slot->memfd);
 }
 
@@ -180,7 +180,7 @@ mf_jobs_dispatch(int64 now)
 	{
 		MfPricingSlot *slot = mf_pricing_slot(i);
 
-		if (slot->job != MF_JOB_WAITING || slot->helper != MF_HELPER_READY)
+		if (slot->job != MF_JOB_WAITING || slot->child.state != MF_CHILD_READY)
 			continue;
 
 		/*
@@ -189,7 +189,7 @@ mf_jobs_dispatch(int64 now)
 		 */
 		if (!send_job(slot))
 		{
-			mf_helper_dispose(slot);
+			mf_child_end(&slot->child);
 			if (++slot->attempts == SENDS_MAX)
 				mf_job_release(slot, now);
 			mf_pricing_due(now);
@@ -199,11 +199,9 @@ mf_jobs_dispatch(int64 now)
 				(errhidestmt(true),
 				 errhidecontext(true),
 				 errmsg_internal("job " INT64_FORMAT " sent to mesflow-geometry (PID %d) at %s",
-								 slot->claim.job, (int) slot->program.pid,
+								 slot->claim.job, (int) slot->child.program.pid,
 								 timestamptz_to_str(GetCurrentTimestamp()))));
 		close_memfd(slot);
 		slot->job = MF_JOB_RUNNING;
-		slot->helper = MF_HELPER_WORKING;
-		slot->helper_since = now;
 	}
 }

@@ -8,6 +8,7 @@
 
 #include "frame/frame.h"
 #include "guc.h"
+#include "worker/supervise.h"
 #include "worker/worker.h"
 
 extern PGDLLEXPORT void mf_pricing_main(Datum arg);
@@ -27,16 +28,6 @@ typedef struct MfClaim
 	int64		deadline_ms;	/* from the claim */
 } MfClaim;
 
-/* The program of a slot. */
-typedef enum MfHelperState
-{
-	MF_HELPER_NONE,
-	MF_HELPER_STARTING,			/* spawned, has not said HELLO */
-	MF_HELPER_READY,
-	MF_HELPER_WORKING,			/* has a job */
-	MF_HELPER_ENDING			/* has closed its side; to be reaped */
-} MfHelperState;
-
 /* The job of a slot. */
 typedef enum MfJobPhase
 {
@@ -55,11 +46,7 @@ typedef enum MfJobPhase
  */
 typedef struct MfPricingSlot
 {
-	MfHelperState helper;
-	MfProgram	program;
-	bool		said_hello;
-	bool		readable;		/* set by the wait */
-	int64		helper_since;	/* of the state */
+	MfChild		child;			/* first: supervise.h */
 	int64		not_before;		/* for the next program */
 	int64		second;			/* for counting frames per second */
 	int			frames;
@@ -92,7 +79,6 @@ extern void mf_helpers_set_count(int wanted);
 extern void mf_helpers_serve(int64 now);
 extern bool mf_helpers_usable(void);
 extern const char *mf_helpers_trouble(void);
-extern void mf_helper_dispose(MfPricingSlot *slot);
 
 /* jobs.c: a job's life in its slot. */
 extern void mf_job_start(MfPricingSlot *slot, const MfClaim *claim, int64 now);

@@ -208,7 +208,7 @@ find_ready(MfPricingSlot **ready, int limit)
 	{
 		MfPricingSlot *slot = mf_pricing_slot(i);
 
-		if (slot->job == MF_JOB_NONE && slot->helper == MF_HELPER_READY)
+		if (slot->job == MF_JOB_NONE && slot->child.state == MF_CHILD_READY)
 			ready[count++] = slot;
 	}
 	return count;

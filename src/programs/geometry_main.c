@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +16,10 @@
 #include <unistd.h>
 
 #include "../geometry/geometry.h"
+#include "command.h"
 #include "geometry_program.h"
 
 #define EXIT_REFUSED	1
-#define EXIT_USAGE		2
 
 /* A pipe has no size: so much is asked for at first. */
 #define FIRST_READ	((size_t) 1024 * 1024)
@@ -60,35 +59,6 @@ static const char help[] =
 "  --version            print the version, then exit\n"
 "\n"
 "Exit status: 0 measured, 1 the model was refused, 2 something else failed.\n";
-
-/* Prints to stderr what is wrong, and where to look; returns the status. */
-static int
-__attribute__((format(printf, 1, 2)))
-complain(const char *format,...)
-{
-	va_list		args;
-
-	fputs("mesflow-geometry: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("\n", stderr);
-	return EXIT_USAGE;
-}
-
-/* A whole number from 1 on; 0: it is none. */
-static uint64_t
-parse_count(const char *text, uint64_t most)
-{
-	unsigned long long value;
-	char	   *end;
-
-	if (text[0] < '0' || text[0] > '9')
-		return 0;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	return errno != 0 || *end != '\0' || value > most ? 0 : value;
-}
 
 /* Maps a regular file; false: errno says why. */
 static bool
@@ -292,6 +262,7 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}
 	};
+	uint64_t	megabytes;
 	int			option;
 
 	opterr = 0;
@@ -305,22 +276,20 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 			case 'u':
 				arguments->options.unit = mf_unit_by_name(optarg);
 				if (arguments->options.unit == MF_UNIT_NONE)
-					return complain("unknown unit \"%s\": say um, mm, cm, m, "
-									"inch or ft", optarg);
+					return mf_complain("unknown unit \"%s\": say um, mm, cm, m, "
+									   "inch or ft", optarg);
 				break;
 			case 't':
-				arguments->options.max_triangles =
-					parse_count(optarg, UINT64_MAX);
-				if (arguments->options.max_triangles == 0)
-					return complain("\"%s\" is no number of triangles",
-									optarg);
+				if (!mf_read_number(optarg, 1, UINT64_MAX,
+									&arguments->options.max_triangles))
+					return mf_complain("\"%s\" is no number of triangles",
+									   optarg);
 				break;
 			case 'm':
-				arguments->options.memory_limit =
-					parse_count(optarg, UINT64_MAX >> 20) << 20;
-				if (arguments->options.memory_limit == 0)
-					return complain("\"%s\" is no number of megabytes",
-									optarg);
+				if (!mf_read_number(optarg, 1, UINT64_MAX >> 20, &megabytes))
+					return mf_complain("\"%s\" is no number of megabytes",
+									   optarg);
+				arguments->options.memory_limit = megabytes << 20;
 				break;
 			case 'h':
 				fputs(help, stdout);
@@ -329,22 +298,15 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 				printf("mesflow-geometry %s (engine %d)\n", MF_VERSION,
 					   MF_ENGINE_VERSION);
 				exit(EXIT_SUCCESS);
-			case ':':
-				return complain("option \"%s\" needs a value; try --help",
-								argv[optind - 1]);
 			default:
-				if (optopt != 0)
-					return complain("unknown option \"-%c\"; try --help",
-									optopt);
-				return complain("unknown option \"%s\"; try --help",
-								argv[optind - 1]);
+				return mf_complain_of_option(option, argv);
 		}
 	}
 	if (optind >= argc)
-		return complain("no file given; try --help");
+		return mf_complain("no file given; try --help");
 	if (optind + 1 < argc)
-		return complain("one file at a time: what is \"%s\"?",
-						argv[optind + 1]);
+		return mf_complain("one file at a time: what is \"%s\"?",
+						   argv[optind + 1]);
 	arguments->file = argv[optind];
 	return 0;
 }
@@ -361,8 +323,8 @@ measure(Arguments *arguments)
 	MfRefusal	refusal;
 
 	if (!load_content(arguments->file, &content))
-		return complain("cannot read \"%s\": %s", arguments->file,
-						strerror(errno));
+		return mf_complain("cannot read \"%s\": %s", arguments->file,
+						   strerror(errno));
 	arguments->options.name = arguments->file;
 	arguments->options.threads = 1;
 	if (isatty(STDERR_FILENO))
@@ -389,11 +351,11 @@ measure(Arguments *arguments)
 	else if (mf_measurement_to_json(&m, json, sizeof(json)) > 0)
 		printf("%s\n", json);
 	else
-		exit_status = complain("the measurement is too long to print");
+		exit_status = mf_complain("the measurement is too long to print");
 	free_content(&content);
 
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return complain("cannot write: %s", strerror(errno));
+		return mf_complain("cannot write: %s", strerror(errno));
 	return exit_status;
 }
 
@@ -404,14 +366,8 @@ main(int argc, char **argv)
 	int			status;
 
 	/* How the server starts this program; see geometry_serve.c. */
-	if (argc == 3 && strcmp(argv[1], "--serve") == 0)
-	{
-		const uint64_t parent = parse_count(argv[2], INT32_MAX);
-
-		if (parent == 0)
-			return complain("\"%s\" is no process", argv[2]);
-		return mf_geometry_serve((pid_t) parent);
-	}
+	if (mf_command_serves(argc, argv, mf_geometry_serve, &status))
+		return status;
 
 	status = read_arguments(argc, argv, &arguments);
 	return status != 0 ? status : measure(&arguments);

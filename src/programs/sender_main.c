@@ -12,11 +12,11 @@
 
 #include "../frame/sending_entries.h"
 #include "../net/engine.h"
+#include "command.h"
 #include "sender_input.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define EXIT_NO			1
-#define EXIT_USAGE		2
 
 #define DEFAULT_TIMEOUT_MS		15000
 
@@ -68,44 +67,15 @@ typedef struct Arguments
 	MfText		secrets[MF_SENDER_SECRETS];
 } Arguments;
 
-/* Prints to stderr what is wrong, and where to look; returns the status. */
-static int
-__attribute__((format(printf, 1, 2)))
-complain(const char *format,...)
-{
-	va_list		args;
-
-	fputs("mesflow-sender: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("\n", stderr);
-	return EXIT_USAGE;
-}
-
-/* A whole number up to `most`; -1: it is none. */
-static long
-parse_number(const char *text, long most)
-{
-	char	   *end;
-	long		value;
-
-	if (text[0] < '0' || text[0] > '9')
-		return -1;
-	errno = 0;
-	value = strtol(text, &end, 10);
-	return errno != 0 || *end != '\0' || value > most ? -1 : value;
-}
-
 static int
 add_secret(Arguments *arguments, const char *text)
 {
 	MfTarget   *target = &arguments->target;
 
 	if (target->secret_count == MF_SENDER_SECRETS)
-		return complain("%d secrets are enough", MF_SENDER_SECRETS);
+		return mf_complain("%d secrets are enough", MF_SENDER_SECRETS);
 	if (!mf_input_secret(text, &arguments->secrets[target->secret_count]))
-		return complain("this is no secret: it looks like whsec_ and 24 to 64 bytes in base64");
+		return mf_complain("this is no secret: it looks like whsec_ and 24 to 64 bytes in base64");
 	target->secrets[target->secret_count] =
 		mf_text_bytes(&arguments->secrets[target->secret_count]);
 	target->secret_count++;
@@ -116,14 +86,14 @@ static int
 load(const char *file, MfText *text)
 {
 	return mf_input_file(file, text) ? 0 :
-		complain("cannot read \"%s\": %s", file, strerror(errno));
+		mf_complain("cannot read \"%s\": %s", file, strerror(errno));
 }
 
 /* Reads one option; anything but 0 is the exit status. */
 static int
 read_option(int option, Arguments *arguments)
 {
-	long		number;
+	uint64_t	number;
 
 	switch (option)
 	{
@@ -131,10 +101,10 @@ read_option(int option, Arguments *arguments)
 			return add_secret(arguments, optarg);
 		case 'H':
 			return mf_text_add_line(&arguments->headers, optarg) ? 0 :
-				complain("out of memory");
+				mf_complain("out of memory");
 		case 'a':
 			return mf_input_list(optarg, &arguments->allowed) ? 0 :
-				complain("out of memory");
+				mf_complain("out of memory");
 		case 'c':
 			return load(optarg, &arguments->ca);
 		case 'C':
@@ -151,19 +121,17 @@ read_option(int option, Arguments *arguments)
 			};
 			return 0;
 		case 't':
-			number = parse_number(optarg, 24 * 60 * 60 * 1000);
-			if (number <= 0)
-				return complain("\"%s\" is no number of milliseconds", optarg);
+			if (!mf_read_number(optarg, 1, 24 * 60 * 60 * 1000, &number))
+				return mf_complain("\"%s\" is no number of milliseconds", optarg);
 			arguments->target.timeout_ms = (uint32_t) number;
 			return 0;
 		case 'r':
-			number = parse_number(optarg, 20);
-			if (number < 0)
-				return complain("\"%s\" is no number of redirects", optarg);
+			if (!mf_read_number(optarg, 0, 20, &number))
+				return mf_complain("\"%s\" is no number of redirects", optarg);
 			arguments->target.redirects = (uint32_t) number;
 			return 0;
 		default:
-			return complain("unknown option; try --help");
+			return mf_complain("unknown option; try --help");
 	}
 }
 
@@ -203,14 +171,8 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 				printf("mesflow-sender %s (%s)\n", MF_VERSION, libraries);
 				exit(EXIT_SUCCESS);
 			case ':':
-				return complain("option \"%s\" needs a value; try --help",
-								argv[optind - 1]);
 			case '?':
-				if (optopt != 0)
-					return complain("unknown option \"-%c\"; try --help",
-									optopt);
-				return complain("unknown option \"%s\"; try --help",
-								argv[optind - 1]);
+				return mf_complain_of_option(option, argv);
 			default:
 				status = read_option(option, arguments);
 				if (status != 0)
@@ -218,10 +180,10 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 		}
 	}
 	if (optind >= argc)
-		return complain("no URL given; try --help");
+		return mf_complain("no URL given; try --help");
 	if (optind + 1 < argc)
-		return complain("one URL at a time: what is \"%s\"?",
-						argv[optind + 1]);
+		return mf_complain("one URL at a time: what is \"%s\"?",
+						   argv[optind + 1]);
 	arguments->target.url = (MfBytes)
 	{
 		argv[optind], strlen(argv[optind])
@@ -312,13 +274,13 @@ try_endpoint(Arguments *arguments)
 	if (why == NULL)
 		why = mf_sending_check_request(request);
 	if (why != NULL)
-		return complain("%s", why);
+		return mf_complain("%s", why);
 	why = mf_sender_send_once(target, request, &outcome);
 	if (why != NULL)
-		return complain("%s", why);
+		return mf_complain("%s", why);
 	print_outcome(&outcome);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return complain("cannot write: %s", strerror(errno));
+		return mf_complain("cannot write: %s", strerror(errno));
 	return outcome.kind == MF_OUTCOME_ANSWERED && outcome.status / 100 == 2 ?
 		EXIT_SUCCESS : EXIT_NO;
 }
@@ -330,14 +292,8 @@ main(int argc, char **argv)
 	int			status;
 
 	/* How the server starts this program; see sender_serve.c. */
-	if (argc == 3 && strcmp(argv[1], "--serve") == 0)
-	{
-		const long	parent = parse_number(argv[2], INT32_MAX);
-
-		if (parent <= 0)
-			return complain("\"%s\" is no process", argv[2]);
-		return mf_sender_serve((pid_t) parent);
-	}
+	if (mf_command_serves(argc, argv, mf_sender_serve, &status))
+		return status;
 
 	arguments.target.timeout_ms = DEFAULT_TIMEOUT_MS;
 	arguments.request.content_type = (MfBytes)

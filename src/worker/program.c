@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "mesflow.h"
+#include "supervise.h"
 #include "worker.h"
 
 #ifndef MF_PROGRAMS_FROM_LIB

@@ -34,7 +34,12 @@ extern bool mf_doorbell_heard(MfWorkerKind kind);
 extern void mf_doorbell_ring(MfWorkerKind kind);
 extern void mf_doorbell_nudge(MfWorkerKind kind);
 
-/* Waiting; wait.c. */
+/*
+ * Waiting; wait.c.  A descriptor is added to what the worker waits for: *ready
+ * becomes true when it can be read.  Remove it before it is closed.
+ */
 extern void mf_wait(long timeout_ms);
+extern void mf_wait_watch(int fd, bool *ready);
+extern void mf_wait_unwatch(int fd);
 
 #endif							/* MF_SLOT_H */

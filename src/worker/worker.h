@@ -1,8 +1,8 @@
 /*
  * worker.h
  *		Background workers: the launcher, the common frame of all others,
- *		waiting, waking.  The public header of this folder; README.md has the
- *		states.
+ *		waiting, waking.  The public header of this folder, beside
+ *		supervise.h; README.md has the states.
  */
 #ifndef MF_WORKER_H
 #define MF_WORKER_H
@@ -100,13 +100,6 @@ extern void mf_worker_check(void);
 extern void mf_worker_set_state(MfWorkerState state, const char *current);
 extern void mf_worker_set_error(const char *text);
 
-/*
- * Adds a descriptor to what the worker waits for: *ready becomes true when
- * it can be read.  Remove it before it is closed.
- */
-extern void mf_wait_watch(int fd, bool *ready);
-extern void mf_wait_unwatch(int fd);
-
 /* Milliseconds on a clock that never jumps. */
 extern int64 mf_wait_now(void);
 
@@ -115,12 +108,6 @@ extern int64 mf_wait_now(void);
  * many times in a row, in milliseconds.
  */
 extern int	mf_worker_backoff(int failures);
-
-/*
- * The absolute path of a program of ours, found from the place of this
- * library; a constant string.
- */
-extern const char *mf_program_path(const char *name);
 
 /* What server_state shows about programs and copies. */
 extern void mf_status_set_program(const char *version, bool sandbox);

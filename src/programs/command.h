@@ -1,0 +1,30 @@
+/*
+ * command.h
+ *		What the command lines of the programs have in common.
+ */
+#ifndef MF_COMMAND_H
+#define MF_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Prints to stderr what is wrong, and where to look; returns the status. */
+extern int	mf_complain(const char *format,...)
+			__attribute__((format(printf, 1, 2)));
+
+/* Complains of what getopt_long found to be wrong; returns the status. */
+extern int	mf_complain_of_option(int found, char **argv);
+
+/* A whole number from `least` to `most`; false: it is none. */
+extern bool mf_read_number(const char *text, uint64_t least, uint64_t most,
+						   uint64_t *number);
+
+/*
+ * Is this how the server starts a program, with --serve and its own pid?  Then
+ * serves it, and *status is what to exit with.
+ */
+extern bool mf_command_serves(int argc, char **argv, int (*serve) (pid_t parent),
+							  int *status);
+
+#endif							/* MF_COMMAND_H */
