@@ -15,8 +15,7 @@ CREATE TABLE _endpoints (
   reason text,
   changed_by text,
   state_since timestamptz NOT NULL DEFAULT clock_timestamp(),
-  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  since pg_snapshot NOT NULL
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE _endpoints IS 'Where events go. Which events, and how far it is, stands in its row of _cursors. Secrets stand here and in _endpoint_secrets: nobody but the owner may read either.';
 COMMENT ON COLUMN _endpoints.number IS 'its name in logs';
@@ -24,7 +23,6 @@ COMMENT ON COLUMN _endpoints.reader IS 'its cursor: ''endpoint '' and the name';
 COMMENT ON COLUMN _endpoints.options IS 'as create_endpoint() took them, secrets included; the filter has a column of its own';
 COMMENT ON COLUMN _endpoints.filter IS 'an event goes there only where this predicate holds for its body';
 COMMENT ON COLUMN _endpoints.reason IS 'why it is paused or disabled';
-COMMENT ON COLUMN _endpoints.since IS 'events visible in this snapshot were there before it';
 
 CREATE TABLE _endpoint_secrets (
   endpoint text NOT NULL REFERENCES _endpoints ON DELETE CASCADE ON UPDATE CASCADE,

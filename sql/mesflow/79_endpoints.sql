@@ -74,8 +74,8 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM mesflow._refuse_twin($1, $2, $3, $4, $5, o.kept, o.filter);
   END IF;
-  INSERT INTO mesflow._endpoints (name, reader, url, options, filter, changed_by, since)
-    SELECT $1, c.name, $2, o.kept, o.filter, mesflow._actor(NULL), c.seen FROM mesflow._cursors c WHERE c.name = 'endpoint ' || $1;
+  INSERT INTO mesflow._endpoints (name, reader, url, options, filter, changed_by)
+    VALUES ($1, 'endpoint ' || $1, $2, o.kept, o.filter, mesflow._actor(NULL));
   RETURN mesflow._new_secret($1);
 END
 $$;

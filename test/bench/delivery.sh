@@ -363,7 +363,6 @@ BEGIN
     PERFORM mesflow.pause_endpoint('ten ' || n, 'for now') FROM generate_series(1, 10) n;
   END IF;
   UPDATE mesflow._cursors c SET seen = m.seen, floor_id = m.floor_id, floor_xid = m.floor_xid FROM bench_mark m WHERE c.name LIKE 'endpoint ten %';
-  UPDATE mesflow._endpoints e SET since = m.seen FROM bench_mark m;
 END
 \$\$;
 SQL
