@@ -63,12 +63,12 @@ CREATE FUNCTION _bare_url(url text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT regexp_replace(split_part($1, '?', 1), '^([^/]*//)[^/@]*@', '\1')
+  SELECT regexp_replace(regexp_replace(split_part($1, '?', 1), '^([^/]*//)[^/@]*@', '\1'), '(?<!/)/(?![a-z_-]+(?:/|$))[^/]{20,}', '/***', 'g')
          || CASE WHEN strpos($1, '?') > 0
                  THEN '?' || coalesce((SELECT string_agg(CASE WHEN p.part = '' THEN '' WHEN strpos(p.part, '=') > 0 THEN split_part(p.part, '=', 1) || '=***' ELSE '***' END, '&' ORDER BY p.at)
                                 FROM unnest(string_to_array(substr($1, strpos($1, '?') + 1), '&')) WITH ORDINALITY AS p (part, at)), '') ELSE '' END
 $$;
-COMMENT ON FUNCTION _bare_url(text) IS 'An address for others to see: no credentials, and names without values in its query.';
+COMMENT ON FUNCTION _bare_url(text) IS 'An address for others to see: no credentials, no part of its path that looks like one (20 characters and more that are no words), and names without values in its query.';
 
 -- ---- options that are more than a number or a word ----------------------------------------------------------------------
 

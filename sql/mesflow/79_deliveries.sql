@@ -76,7 +76,7 @@ CREATE VIEW endpoints AS
    CROSS JOIN LATERAL _endpoint_waiting(e.name) w;
 COMMENT ON VIEW endpoints IS 'Where events go, and how well that works. Shows no secrets. Counting what waits costs what reading it would.';
 COMMENT ON COLUMN endpoints.name IS 'its name in every function';
-COMMENT ON COLUMN endpoints.url IS 'its address; values of the query as ***';
+COMMENT ON COLUMN endpoints.url IS 'its address; values of the query, and parts of the path that look like a secret, as ***';
 COMMENT ON COLUMN endpoints.partner IS 'only events of this partner; NULL: of all';
 COMMENT ON COLUMN endpoints.system IS 'whose receipt its answer is';
 COMMENT ON COLUMN endpoints.event_types IS 'which events it gets';

@@ -73,7 +73,7 @@ SELECT name, filter, url, headers, user_password, bearer, left(ca, 40) AS ca, le
 SELECT name, url, options, secrets FROM mesflow.endpoints ORDER BY name;
 SELECT count(*) AS secrets_shown FROM mesflow.endpoints e WHERE e::text ~ 'secret|Größe|AAAA';
 \pset expanded off
-SELECT mesflow._bare_url(u) FROM unnest(ARRAY['https://u:p@partner.example/x?a=b', 'https://partner.example/@x', 'https://partner.example?', 'https://partner.example/?a&&b=c']) u;
+SELECT mesflow._bare_url(u) FROM unnest(ARRAY['https://u:p@partner.example/x?a=b', 'https://partner.example/@x', 'https://partner.example?', 'https://partner.example/?a&&b=c', 'https://chat.example.organisation.com/services/T0/Zk2vR9qLw0bXe7tYp3mN5cHd', 'https://chat.example/hooks/0123456789abcdef01234567/send', 'https://partner.example/our-integration-for-events/x', 'https://partner.example/our-integration-for-events']) u;
 
 -- ---- filters ---------------------------------------------------------------
 SELECT f AS filter, mesflow._event_passes(f::jsonpath, '{"a": {"b": 5, "n": null, "f": false, "t": "x"}}') AS passes
