@@ -127,12 +127,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   options constant jsonb := (SELECT e.options FROM mesflow._endpoints e WHERE e.name = $1);
-  expanded jsonb;
+  original constant jsonb := CASE WHEN options ?| '{template,expand}' THEN $2::jsonb END;
+  expanded jsonb := original;
 BEGIN
-  IF NOT options ?| '{template,expand}' OR options IS NULL THEN
+  IF original IS NULL THEN
     RETURN $2;
   END IF;
-  expanded := $2::jsonb;
   IF $3 IS NOT NULL AND jsonb_typeof(expanded -> 'data') = 'object' THEN
     IF options -> 'expand' ? 'customer' THEN
       expanded := jsonb_set(expanded, '{data,customer}', coalesce(mesflow._customer_member($3), 'null'));
@@ -141,7 +141,13 @@ BEGIN
       expanded := jsonb_set(expanded, '{data,cost}', coalesce(mesflow._cost_member($3), 'null'));
     END IF;
   END IF;
-  RETURN CASE WHEN options ? 'template' THEN mesflow._render_template(options ->> 'template', expanded) ELSE expanded::text END;
+  IF options ? 'template' THEN
+    RETURN mesflow._render_template(options ->> 'template', expanded);
+  ELSIF expanded = original THEN
+    RETURN $2;
+  END IF;
+  -- Its members as every body of ours has them, for a CloudEvent's data are cut out of it.
+  RETURN format('{"type":%s,"timestamp":%s,"data":%s}', expanded -> 'type', expanded -> 'timestamp', expanded -> 'data');
 END
 $$;
 COMMENT ON FUNCTION _request_body(text, text, uuid) IS 'The body of an event as an endpoint wants it: expanded, then by its template; as it is where it wants neither. Made when it is sent, stored nowhere.';

@@ -147,6 +147,21 @@ foreach my $format (sort keys %mode)
 like([ $receiver->arrivals('/cloudevents') ]->[0]{headers}{'content-type'}, qr{^application/cloudevents\+json\b}, 'structured has its content type');
 is([ $receiver->arrivals('/cloudevents-binary') ]->[0]{headers}{'content-type'}, 'application/json', 'binary that of its data');
 
+# What is added to the body is added to the event's data.
+foreach my $format (sort keys %mode)
+{
+	$node->endpoint($receiver, "more-$format", types => ['order.submitted'], options => { format => $format, expand => ['customer'] }, settings => { keep => [qw(headers body event)] });
+}
+$order = order('shop', 'S2', 'Grace Hopper');
+foreach my $format (sort keys %mode)
+{
+	$receiver->await(1, "/more-$format");
+	is_deeply([ unlike_cloudevents([ $receiver->arrivals("/more-$format") ], $mode{$format}) ], [], "$format: expanded it is one, too");
+	my $data = [ $receiver->arrivals("/more-$format") ]->[0]{cloudevent}{data};
+
+	is(join(' ', $data->{order}{id}, $data->{customer}{name}), "$order Grace Hopper", "$format: and its data are the event's");
+}
+
 # ---- headers, authentication, filters -----------------------------------------------
 
 $node->endpoint($receiver, 'basic', types => ['auth.*'], settings => { keep => ['headers'] },
