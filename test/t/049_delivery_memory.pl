@@ -94,9 +94,9 @@ $node->emit('good.b', "key $_") foreach 1 .. 20;
 $node->endpoint_comes_to($_, 'in_flight > 0', "requests to $_ hang") foreach qw(a b);
 $done += 20;
 $node->endpoint_comes_to('c', "delivered = $done", 'others go on');
-is($node->sql(q{SELECT backend_xmin IS NULL AND backend_xid IS NULL AND state IS DISTINCT FROM 'idle in transaction' FROM pg_stat_activity WHERE backend_type = 'mesflow delivery'}), 't',
+$node->await(q{SELECT backend_xmin IS NULL AND backend_xid IS NULL AND state IS DISTINCT FROM 'idle in transaction' FROM pg_stat_activity WHERE backend_type = 'mesflow delivery'},
 	'meanwhile the worker holds no transaction');
-is($node->sql("SELECT count(*) FROM pg_locks WHERE pid = $worker AND locktype IN ('relation', 'transactionid', 'tuple')"), 0, 'and no lock');
+$node->await("SELECT count(*) = 0 FROM pg_locks WHERE pid = $worker AND locktype IN ('relation', 'transactionid', 'tuple')", 'and no lock');
 
 # Old rows can be cleaned away while they hang.
 $node->sql('CREATE TABLE public.rows AS SELECT generate_series(1, 1000) AS n; DELETE FROM public.rows');
