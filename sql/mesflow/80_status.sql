@@ -32,6 +32,7 @@ BEGIN
     UNION ALL SELECT 'extension', e.extversion FROM pg_extension e WHERE e.extname = 'mesflow'
     UNION ALL SELECT 'geometry engine', mesflow._engine_version()::text
     UNION ALL SELECT 'mesflow-geometry', coalesce(s.program_version, 'not running') FROM mesflow._server_state() s
+    UNION ALL SELECT 'mesflow-sender', coalesce(s.sender_version, 'not running') FROM mesflow._server_state() s
     UNION ALL SELECT 'PostgreSQL', current_setting('server_version');
 END
 $$;

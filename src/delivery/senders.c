@@ -182,6 +182,7 @@ take_hello(MfSender *sender, const char **why)
 		*why = mismatch;
 		return MF_FRAME_BAD;
 	}
+	mf_status_set_sender(hello.version, NULL);
 	return MF_FRAME_GOT;
 }
 

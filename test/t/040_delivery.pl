@@ -59,6 +59,9 @@ is($node->sql(q{SELECT count(*), count(DISTINCT event), min(attempt), max(attemp
 is($node->sql('SELECT count(*) FROM mesflow._pending'), 0, 'nothing is pending');
 is($node->sql(q{SELECT mesflow.drain('60 s')}), 't', 'nothing is left to try');
 
+is($node->sql(q{SELECT s.version = l.version FROM mesflow.version() s, mesflow.version() l WHERE s.part = 'mesflow-sender' AND l.part = 'library'}), 't',
+	'the sender says which version it is');
+
 # ---- orders ---------------------------------------------------------------------
 
 my $trace = '4bf92f3577b34da6a3ce929d0e0e4736';
