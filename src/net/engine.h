@@ -6,7 +6,7 @@
  * The life of a request:
  *
  *		RESOLVING	its host is looked up
- *		RUNNING		libcurl has it
+ *		RUNNING		libcurl has it, until a second after the deadline at most
  *		(told)		an outcome: exactly one
  *
  * A redirect that is followed, and a host whose first address does not answer,

@@ -380,7 +380,13 @@ configure_destination(MfTransfer *transfer)
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_USERAGENT, "mesflow/" MF_VERSION);
 	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PIPEWAIT, transfer->route->https ? 1L : 0L);
+
+	/*
+	 * Nobody waits for the connection of another: of those who do, of all
+	 * hosts together, libcurl 7 wakes one at a time, so that a host that
+	 * hangs in its handshake would hold up all others.
+	 */
+	SET(CURLOPT_PIPEWAIT, 0L);
 	SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE);
 	SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);

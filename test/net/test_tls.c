@@ -305,22 +305,20 @@ test_redirects(void)
 			   "to a host whose name is not in the certificate");
 }
 
-static void
-test_streams(void)
+/* So many at the same time; how many connections they were sent over. */
+static unsigned int
+send_burst(unsigned int count, unsigned int *answered)
 {
-	MfTarget	target = target_for(GOOD, "/");
 	const unsigned int before = outcome_count();
-	uint64_t	first;
-	unsigned int answered = 0;
 	unsigned int connections = 0;
-	long		seen_numbers[90];
+	uint64_t	first = start_request();
+	long		seen_numbers[100];
 
-	mf_engine_target(engine, &target);
-	first = start_request();
-	for (int i = 1; i < 90; i++)
+	for (unsigned int i = 1; i < count; i++)
 		start_request();
-	work_until(before + 90);
-	for (uint64_t i = 0; i < 90; i++)
+	work_until(before + count);
+	*answered = 0;
+	for (uint64_t i = 0; i < count; i++)
 	{
 		const MfOutcome *outcome = outcome_of(first + i);
 		char		response[64];
@@ -329,7 +327,7 @@ test_streams(void)
 
 		snprintf(response, sizeof(response), "%.*s",
 				 (int) outcome->response_length, outcome->response);
-		answered += outcome->kind == MF_OUTCOME_ANSWERED &&
+		*answered += outcome->kind == MF_OUTCOME_ANSWERED &&
 			outcome->status == 200;
 		number = strtol(strchr(response, ' ') == NULL ? "0" :
 						strchr(response, ' '), NULL, 10);
@@ -338,8 +336,68 @@ test_streams(void)
 		if (known == connections)
 			seen_numbers[connections++] = number;
 	}
+	return connections;
+}
+
+static void
+test_streams(void)
+{
+	const MfTarget target = target_for(GOOD, "/");
+	unsigned int answered;
+	unsigned int connections;
+
+	is_outcome(send_one(&target), MF_OUTCOME_ANSWERED, 200, "a connection");
+	connections = send_burst(90, &answered);
 	ok(answered == 90, "90 at the same time: %u", answered);
 	ok(connections <= 4, "over few connections: %u", connections);
+}
+
+/* One that takes connections, and says nothing. */
+static int
+listen_silently(uint16_t *port)
+{
+	struct sockaddr_in here = {.sin_family = AF_INET};
+	socklen_t	length = sizeof(here);
+	const int	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (struct sockaddr *) &here, sizeof(here)) != 0 ||
+		listen(fd, 100) != 0 ||
+		getsockname(fd, (struct sockaddr *) &here, &length) != 0)
+		abort();
+	*port = ntohs(here.sin_port);
+	return fd;
+}
+
+/* Whoever hangs in the handshake does not hold up others. */
+static void
+test_handshakes(void)
+{
+	MfTarget	target;
+	unsigned int answered;
+	uint16_t	port;
+	const int	silent = listen_silently(&port);
+	char		url[100];
+
+	/* No connection is left: libcurl does not know yet who has HTTP/2. */
+	engine_close();
+	engine_open(&names);
+	snprintf(url, sizeof(url), "https://loop.test:%u/", port);
+	target = target_of(url);
+	target.timeout_ms = 1000000;
+	target.connect_timeout_ms = 1000000;
+	mf_engine_target(engine, &target);
+	for (int i = 0; i < 20; i++)
+		start_request();
+	for (int i = 0; i < 20; i++)
+		work_once(10);
+	target = target_for(GOOD, "/");
+	mf_engine_target(engine, &target);
+	(void) send_burst(20, &answered);
+	ok(answered == 20, "20 to a server that works: %u", answered);
+	ok(mf_engine_under_way(engine) == 20,
+	   "while 20 wait for one that does not");
+	close(silent);
 }
 
 int
@@ -354,6 +412,7 @@ main(void)
 		test_clients();
 		test_redirects();
 		test_streams();
+		test_handshakes();
 	}
 	engine_close();
 	server_stop(&names);
