@@ -116,7 +116,7 @@ mf_engine_create(MfPoller *poller, const MfEngineOptions *options)
 		return NULL;
 	}
 	engine->resolver = mf_resolver_create(poller, options->test_dns_port,
-										  options->test_dns_tcp_port);
+										  options->test_dns_tcp_port, NULL);
 	engine->overdue_at = INT64_MAX;
 	if (engine->resolver != NULL && mf_multi_open(&engine->multi, poller))
 		return engine;
