@@ -44,6 +44,7 @@ struct MfTransfer
 	MfDestination *configured;	/* NULL: nothing */
 	struct curl_slist *connect_to;
 	MfAddress	connected_to;	/* as in connect_to */
+	bool		alone;			/* HTTP/1.1, and a connection of its own */
 	char	   *memory;			/* headers and body of the request */
 	size_t		room;
 

@@ -29,6 +29,7 @@ Seen	   *seen;
 
 static MfOutcome *outcomes[OUTCOMES];
 static unsigned int count;
+static unsigned int turns;
 static uint64_t tags;
 
 /* ---- servers -------------------------------------------------------------- */
@@ -149,6 +150,7 @@ engine_close(void)
 		outcomes[i] = NULL;
 	}
 	count = 0;
+	turns = 0;
 	tags = 0;
 }
 
@@ -220,6 +222,7 @@ work_once(int timeout_ms)
 	const unsigned int before = count;
 	int			timeout;
 
+	turns++;
 	if (!mf_engine_turn(engine))
 	{
 		printf("# the engine is broken\n");
@@ -248,6 +251,12 @@ work_until(unsigned int wanted)
 		}
 		work_once(1000);
 	}
+}
+
+unsigned int
+turn_count(void)
+{
+	return turns;
 }
 
 unsigned int
