@@ -122,10 +122,13 @@ add_lines(HeaderWriter *out, MfBytes lines)
 	while (at < end)
 	{
 		const char *newline = memchr(at, '\n', (size_t) (end - at));
-		const char *last = newline == NULL ? end : newline;
+		const size_t length = (size_t) ((newline == NULL ? end : newline) - at);
+		const size_t name = mf_name_alone(at, length);
 		char	   *start = out->at;
 
-		out->at = mempcpy(out->at, at, (size_t) (last - at));
+		out->at = mempcpy(out->at, at, name > 0 ? name : length);
+		if (name > 0)
+			*out->at++ = ';';
 		end_header(out, start);
 		at = newline == NULL ? end : newline + 1;
 	}
@@ -186,7 +189,8 @@ mf_transfer_prepare(MfTransfer *transfer, const MfRequest *request,
 		end_header(&out, start);
 	}
 	if (!mf_has_header(request->headers, "content-type"))
-		add_header(&out, "Content-Type: ", content_type);
+		add_header(&out, content_type.length > 0 ? "Content-Type: " :
+				   "Content-Type;", content_type);
 	add_lines(&out, request->headers);
 
 	/*

@@ -199,7 +199,7 @@ start_body(const char *body)
 	snprintf(id, sizeof(id), "msg_%llu", (unsigned long long) request.tag);
 	request.id = text(id);
 	request.content_type = text("application/json");
-	request.headers = text("traceparent: 00-1-2-01\n");
+	request.headers = text("traceparent: 00-1-2-01\nx-nothing:\n");
 	request.body = text(body);
 	if (!mf_engine_send(engine, &request, none))
 	{

@@ -90,6 +90,16 @@ test_request(void)
 	   header_of(&faults, "webhook-signature")[0] == '\0' &&
 	   header_of(&faults, "x-one")[0] == '\0', "has other headers");
 
+	/* The harness gives each request an "x-nothing" without a value. */
+	target.headers = text("X-Empty:\nX-Blank: \t\nX-Colons: ::\nContent-Type:\n");
+	is_outcome(send_one(&target), MF_OUTCOME_ANSWERED, 200,
+			   "headers may be without a value");
+	ok(strcasestr(faults.seen->last, "\r\nX-Empty:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nX-Blank:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nX-Nothing:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nContent-Type:\r\n") != NULL &&
+	   strcmp(header_of(&faults, "x-colons"), "::") == 0, "and are sent");
+
 	start_body("");
 	work_until(outcome_count() + 1);
 	ok(strcmp(header_of(&faults, "content-length"), "0") == 0,
