@@ -162,6 +162,12 @@ mf_engine_libraries(char *text, size_t size)
 }
 
 unsigned int
+mf_engine_slots(const MfEngine *engine)
+{
+	return engine->multi.slots;
+}
+
+unsigned int
 mf_engine_under_way(const MfEngine *engine)
 {
 	return engine->under_way;
@@ -309,7 +315,7 @@ mf_engine_send(MfEngine *engine, const MfRequest *request, MfMapping mapping)
 	MfDestination *destination = engine->targets[request->target];
 	MfTransfer *transfer;
 
-	if (destination == NULL || engine->under_way >= MF_SENDER_SLOTS)
+	if (destination == NULL || engine->under_way >= engine->multi.slots)
 		return false;
 	transfer = mf_pool_take(&engine->pool, engine, destination);
 	if (transfer == NULL)

@@ -6,12 +6,6 @@
 
 #include <sys/resource.h>
 
-/* Connections that are kept, busy ones included. */
-#define CONNECTIONS		(2L * MF_SENDER_SLOTS)
-
-/* Descriptors that are no connections: the parent's, epoll, DNS, files. */
-#define OTHER_DESCRIPTORS	128
-
 /* Streams in one HTTP/2 connection. */
 #define STREAMS			100L
 
@@ -60,27 +54,39 @@ timer_changed(CURLM *curl, long timeout_ms, void *arg)
 	return 0;
 }
 
-/*
- * As many descriptors as connections may be; returns how many connections
- * that is.
- */
-static long
+/* How many descriptors there may be; raises it as far as it is of use. */
+static rlim_t
 raise_descriptors(void)
 {
-	const rlim_t wanted = CONNECTIONS + OTHER_DESCRIPTORS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return CONNECTIONS / 4;
-	if (limit.rlim_cur < wanted)
+		return MF_SENDER_OTHER_FILES;
+	if (limit.rlim_cur < MF_SENDER_FILES)
 	{
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		limit.rlim_cur = limit.rlim_max < MF_SENDER_FILES ?
+			limit.rlim_max : MF_SENDER_FILES;
 		(void) setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	if (limit.rlim_cur >= wanted)
-		return CONNECTIONS;
-	return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ?
-		(long) limit.rlim_cur - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
+	return limit.rlim_cur < MF_SENDER_FILES ? limit.rlim_cur : MF_SENDER_FILES;
+}
+
+/*
+ * Of the descriptors that are for connections, up to a half goes to requests,
+ * the rest to connections that are kept; returns how many those are.  libcurl
+ * closes one of them only when a request ends, so both together must fit.
+ */
+static long
+share_descriptors(MfMulti *multi)
+{
+	const rlim_t limit = raise_descriptors();
+	const rlim_t most = limit > 2 * MF_SENDER_OTHER_FILES ?
+	limit - MF_SENDER_OTHER_FILES : limit / 2;
+
+	multi->slots = (unsigned int) (most / 2 < 1 ? 1 :
+								   most / 2 < MF_SENDER_SLOTS ? most / 2 :
+								   MF_SENDER_SLOTS);
+	return most > multi->slots ? (long) (most - multi->slots) : 1;
 }
 
 /*
@@ -90,7 +96,7 @@ raise_descriptors(void)
 bool
 mf_multi_open(MfMulti *multi, MfPoller *poller)
 {
-	const long	connections = raise_descriptors();
+	const long	connections = share_descriptors(multi);
 
 	multi->poller = poller;
 	multi->curl = curl_multi_init();

@@ -87,6 +87,7 @@ typedef struct MfMulti
 {
 	CURLM	   *curl;
 	MfPoller   *poller;
+	unsigned int slots;			/* requests at the same time */
 	bool		broken;
 	bool		timer_set;
 	bool		timer_told;		/* libcurl has set it anew */

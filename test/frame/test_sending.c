@@ -115,7 +115,7 @@ make_sample_outcome(void)
 static void
 make_frame(MfSendingType type, MfSending *frame)
 {
-	MfSenderHello hello = {MF_SENDING_PROTOCOL, "0.1", "libcurl/8"};
+	MfSenderHello hello = {MF_SENDING_PROTOCOL, 5, "0.1", "libcurl/8"};
 	MfTarget	target = sample_target();
 	MfRequest	request = sample_request();
 	bool		good = false;

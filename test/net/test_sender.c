@@ -386,6 +386,38 @@ test_files(void)
 	close(fd);
 }
 
+/* Where few files may be open, it says how much it can do. */
+static void
+test_descriptors(void)
+{
+	const struct rlimit few = {512, 512};
+	MfSenderHello hello;
+	unsigned int answered = 0;
+
+	ok(start(&hello) && hello.slots == MF_SENDER_SLOTS, "slots: %u",
+	   hello.slots);
+	mf_program_kill(&program);
+	finish();
+
+	/* Never to be taken back: this is the last test. */
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		abort();
+	ok(start(&hello) && hello.slots > 100 && hello.slots < 256,
+	   "slots with 512 files: %u", hello.slots);
+	tell_target(1, "/status/200");
+	for (uint64_t i = 0; i < hello.slots; i++)
+		add_request(i, 1, text("{}"));
+	flush(&requests);
+	for (uint64_t i = 0; i < hello.slots && next_outcome(); i++)
+		answered += outcome.status == 200;
+	ok(answered == hello.slots, "all of them are of use: %u", answered);
+	tell_target(1, "/hang");
+	for (uint64_t i = 0; i <= hello.slots; i++)
+		add_request(i, 1, text("{}"));
+	flush(&requests);
+	is_confused("one more than it said");
+}
+
 int
 main(void)
 {
@@ -402,6 +434,7 @@ main(void)
 	test_strange_parents();
 	test_by_hand();
 	test_files();
+	test_descriptors();
 	mf_sending_free(&requests);
 	mf_received_free(&received);
 	server_stop(&faults);
