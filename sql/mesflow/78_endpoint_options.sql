@@ -229,7 +229,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  longest constant integer := 256 * 1024;
+  longest constant integer := 32 * 1024;        -- the sender parses it for each connection (MF_SENDING_PEM)
   pem constant text := $2 #>> '{}';
   kind constant text := CASE $1 WHEN 'client_key' THEN '(RSA |EC )?PRIVATE KEY' ELSE '(X509 |TRUSTED )?CERTIFICATE' END;
   hint constant text := format('Give the text itself, from "-----BEGIN %s-----" to its END line; never the path of a file.',
@@ -237,8 +237,9 @@ DECLARE
 BEGIN
   IF jsonb_typeof($2) <> 'string' THEN
     PERFORM mesflow._refuse_endpoint_option($1, format('is of type %s', jsonb_typeof($2)), hint);
-  ELSIF length(pem) > longest THEN
-    PERFORM mesflow._refuse_endpoint_option($1, format('has %s characters', length(pem)), format('At most %s; leave out what is not needed.', longest));
+  ELSIF octet_length(pem) > longest THEN
+    PERFORM mesflow._refuse_endpoint_option($1, format('has %s bytes', octet_length(pem)), format('At most %s. %s', longest,
+      CASE $1 WHEN 'ca' THEN 'Give only the root or the intermediate that signed the server''s certificate, not a whole bundle.' ELSE 'Leave out what is not needed.' END));
   ELSIF pem ~ '-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED' THEN
     PERFORM mesflow._refuse_endpoint_option($1, 'is encrypted', 'Give the key without a passphrase: nobody is there to type it.');
   ELSIF pem !~ ('-----BEGIN ' || kind || '-----[\sA-Za-z0-9+/=]+-----END ' || kind || '-----') THEN

@@ -16,6 +16,7 @@
 
 #include "guc.h"
 #include "line.h"
+#include "senders.h"
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
@@ -104,11 +105,18 @@ mf_senders_in_flight(void)
 	return under_way;
 }
 
+/* How many may be under way: what is set, as far as the program goes along. */
+static int
+most_at_once(void)
+{
+	return Min(mf_guc_delivery_max_in_flight, mf_senders_slots());
+}
+
 /* How many more may be sent to all endpoints together. */
 int
 mf_pace_room(void)
 {
-	int			most = mf_guc_delivery_max_in_flight;
+	int			most = most_at_once();
 
 	if (mf_life_is_careful())
 		most = Min(most, CAREFUL_MAX);
@@ -119,7 +127,7 @@ mf_pace_room(void)
 bool
 mf_pace_is_scarce(void)
 {
-	return 2 * (under_way + 1) > mf_guc_delivery_max_in_flight;
+	return 2 * (under_way + 1) > most_at_once();
 }
 
 /* Those that compete have equal shares. */
@@ -144,7 +152,7 @@ static bool
 hang_too_many(void)
 {
 	return hanging_under_way > 0 &&
-		4 * (hanging_under_way + 1) > HANGING_QUARTERS * mf_guc_delivery_max_in_flight;
+		4 * (hanging_under_way + 1) > HANGING_QUARTERS * most_at_once();
 }
 
 /* The window, within what the endpoint's settings and its slowness allow. */
@@ -194,7 +202,7 @@ mf_pace_allows(MfLine *line, int64 now, int64 *until)
 	if (endpoint->in_flight >= allowed_window(line, now))
 		return MF_PACE_FULL;
 	if (mf_pace_is_scarce() &&
-		endpoint->in_flight >= Max(1, mf_guc_delivery_max_in_flight / Max(competing, 1)))
+		endpoint->in_flight >= Max(1, most_at_once() / Max(competing, 1)))
 		return MF_PACE_SHARE;
 	if (line->hangs && hang_too_many())
 		return MF_PACE_SHARE;

@@ -445,7 +445,7 @@ send_all(MfSender *sender, int64 now)
 
 	for (;;)
 	{
-		room = Min(mf_pace_room(), MF_SENDER_SLOTS - sender->under_way);
+		room = Min(mf_pace_room(), mf_senders_slots() - sender->under_way);
 		if (sender->child.state != MF_CHILD_READY || sender->blocked)
 			return;
 		count = choose(chosen, Min(room, BATCH));

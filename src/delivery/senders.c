@@ -35,6 +35,9 @@ static MfSender senders[MF_SENDERS];
 static int	short_lives = 0;
 static int64 pause_until = 0;
 
+/* Of the main one, as it has said. */
+static int	slots = MF_SENDER_SLOTS;
+
 MfSender *
 mf_sender(int index)
 {
@@ -45,6 +48,12 @@ MfSender *
 mf_senders_main(void)
 {
 	return &senders[0];
+}
+
+int
+mf_senders_slots(void)
+{
+	return slots;
 }
 
 const char *
@@ -165,6 +174,19 @@ lost(MfChild *child, const MfProgramEnd *end, int64 now)
 
 /* ---- hearing -------------------------------------------------------------------- */
 
+/* It has as many as it says, and less than all only for want of open files. */
+static void
+take_slots(int said)
+{
+	if (said != slots && said < MF_SENDER_SLOTS)
+		ereport(LOG,
+				(errmsg("mesflow-sender sends up to %d requests at the same time", said),
+				 errdetail("The hard limit of open files is too low for more."),
+				 errhint("Raise the limit of the server's processes to %d (LimitNOFILE of its unit in systemd, ulimit -n).",
+						 MF_SENDER_FILES)));
+	slots = said;
+}
+
 static MfFrameStatus
 take_hello(MfSender *sender, const char **why)
 {
@@ -183,6 +205,8 @@ take_hello(MfSender *sender, const char **why)
 		return MF_FRAME_BAD;
 	}
 	mf_status_set_sender(hello.version, NULL);
+	if (!sender->apart)
+		take_slots((int) hello.slots);
 	return MF_FRAME_GOT;
 }
 

@@ -40,6 +40,9 @@ typedef struct MfSender
 extern MfSender *mf_sender(int index);
 extern MfSender *mf_senders_main(void);
 
+/* How many requests the main one takes at the same time. */
+extern int	mf_senders_slots(void);
+
 /* Starts the program for all where it is needed; called while there is work. */
 extern void mf_senders_need_main(int64 now);
 

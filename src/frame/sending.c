@@ -119,7 +119,7 @@ mf_sending_add_hello(MfSending *frame, const MfSenderHello *hello)
 	MfWriter	out;
 
 	if (!accepts(frame, MF_SENDING_HELLO, NULL) ||
-		!reserve(frame, 4 + 2 * 2 + sizeof(hello->version) +
+		!reserve(frame, 2 * 4 + 2 * 2 + sizeof(hello->version) +
 				 sizeof(hello->libraries), &out))
 		return false;
 	mf_sending_put_hello(&out, hello);

@@ -15,8 +15,9 @@
  * A frame that is longer than MF_SENDING_PACKET travels as a header alone,
  * whose length is the true one, with a sealed memfd that holds the payload.
  *
- * The parent has at most MF_SENDER_SLOTS requests under way in one program,
- * so the program starts each at once; one more is a broken protocol.
+ * The parent has at most as many requests under way in one program as it said
+ * in its greeting, MF_SENDER_SLOTS or fewer, so the program starts each at
+ * once; one more is a broken protocol.
  *
  * Pure C: no PostgreSQL headers here.
  */
@@ -29,7 +30,7 @@
 
 #include "frame.h"
 
-#define MF_SENDING_PROTOCOL		1
+#define MF_SENDING_PROTOCOL		2
 
 /* Longest packet, header included; longer frames go by memfd. */
 #define MF_SENDING_PACKET		65536
@@ -38,6 +39,14 @@
 #define MF_SENDING_MAX			(80 * 1024 * 1024)
 
 #define MF_SENDER_SLOTS			1024
+
+/*
+ * Open files with which a program has all slots: for the requests, for twice
+ * as many connections that are kept, and for itself.
+ */
+#define MF_SENDER_OTHER_FILES	128
+#define MF_SENDER_FILES			(MF_SENDER_OTHER_FILES + 3 * MF_SENDER_SLOTS)
+
 #define MF_SENDER_TARGETS		65536
 #define MF_SENDER_SECRETS		5	/* signatures in one request */
 #define MF_SENDER_RESPONSE		4096	/* bytes of a response that are told */
@@ -53,6 +62,7 @@ typedef struct MfBytes
 typedef struct MfSenderHello
 {
 	uint32_t	protocol;
+	uint32_t	slots;			/* requests at the same time */
 	char		version[32];	/* of the program */
 	char		libraries[128]; /* curl, TLS, c-ares */
 } MfSenderHello;

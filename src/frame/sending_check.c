@@ -124,10 +124,10 @@ check_list(MfBytes list)
 
 /* PEM is text: OpenSSL and libcurl would stop at a zero. */
 static const char *
-check_pem(MfBytes pem, size_t most)
+check_pem(MfBytes pem)
 {
-	if (pem.length > most)
-		return "a certificate or key is too long";
+	if (pem.length > MF_SENDING_PEM)
+		return "a certificate or key is longer than 32 kB";
 	if (pem.length > 0 && memchr(pem.data, '\0', pem.length) != NULL)
 		return "a certificate or key is not text";
 	return NULL;
@@ -170,12 +170,14 @@ mf_sending_check_target(const MfTarget *target)
 		return "there are too many redirects";
 	if (why == NULL)
 		why = check_headers(target->headers);
+	if (why == NULL && target->ca.length > MF_SENDING_PEM)
+		why = "the CA is longer than 32 kB: give only the root or intermediate that signed the server's certificate";
 	if (why == NULL)
-		why = check_pem(target->ca, MF_SENDING_CA);
+		why = check_pem(target->ca);
 	if (why == NULL)
-		why = check_pem(target->client_cert, MF_SENDING_CERT);
+		why = check_pem(target->client_cert);
 	if (why == NULL)
-		why = check_pem(target->client_key, MF_SENDING_CERT);
+		why = check_pem(target->client_key);
 	if (why == NULL)
 		why = check_list(target->allowed_by_server);
 	if (why == NULL)

@@ -27,6 +27,7 @@ void
 mf_sending_put_hello(MfWriter *out, const MfSenderHello *hello)
 {
 	mf_put_bytes(out, hello->protocol, 4);
+	mf_put_bytes(out, hello->slots, 4);
 	mf_put_string(out, hello->version, sizeof(hello->version));
 	mf_put_string(out, hello->libraries, sizeof(hello->libraries));
 }
@@ -165,6 +166,9 @@ mf_received_hello(MfReceived *received, MfSenderHello *hello, const char **why)
 	hello->protocol = mf_get_u32(&in);
 	mf_require(&in, hello->protocol == MF_SENDING_PROTOCOL,
 			   "the program speaks another protocol");
+	hello->slots = mf_get_u32(&in);
+	mf_require(&in, hello->slots >= 1 && hello->slots <= MF_SENDER_SLOTS,
+			   "the number of slots is implausible");
 	mf_get_string(&in, hello->version, sizeof(hello->version));
 	mf_get_string(&in, hello->libraries, sizeof(hello->libraries));
 	return finish(received, &in, NULL, why);

@@ -30,8 +30,7 @@
 #define MF_SENDING_HEADERS		(32 * 1024)
 #define MF_SENDING_HEADER_LINES 100
 #define MF_SENDING_CREDENTIAL	(16 * 1024)
-#define MF_SENDING_CA			(4 * 1024 * 1024)
-#define MF_SENDING_CERT			(256 * 1024)
+#define MF_SENDING_PEM			(32 * 1024) /* parsed for each connection */
 #define MF_SENDING_LIST			(1024 * 1024)
 #define MF_SENDING_MS			(24 * 60 * 60 * 1000)
 #define MF_SENDING_REDIRECTS	20

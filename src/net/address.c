@@ -335,7 +335,10 @@ mf_allow_free(MfAllowList *list)
 	memset(list, 0, sizeof(*list));
 }
 
-/* `exact`: a network that has other addresses too does not do. */
+/*
+ * `exact`: only the address itself does.  Not a network that has others too;
+ * nor the host, for whoever answers for its name may say what they like.
+ */
 static bool
 list_names(const MfAllowList *list, const MfAddress *address,
 		   const char *host, bool exact)
@@ -344,7 +347,8 @@ list_names(const MfAllowList *list, const MfAddress *address,
 	{
 		const MfAllowEntry *entry = &list->entries[i];
 
-		if (entry->host != NULL ? strcasecmp(entry->host, host) == 0 :
+		if (entry->host != NULL ?
+			!exact && strcasecmp(entry->host, host) == 0 :
 			(!exact || entry->prefix == bits_of(&entry->network)) &&
 			same_network(address, &entry->network, entry->prefix))
 			return true;

@@ -4,6 +4,7 @@
  *
  * Public ones, and those that both lists of a target allow.  A list is lines;
  * each is an address, a network (CIDR), or the host as it stands in a URL.
+ * Addresses that hand out credentials are allowed by address alone.
  * What is none of these is a host that nobody has.
  *
  * Sources: the IANA registries of special-purpose addresses (RFC 6890), and

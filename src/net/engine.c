@@ -11,27 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-/* Connections that are kept, busy ones included. */
-#define CONNECTIONS		(2L * MF_SENDER_SLOTS)
-
-/* Descriptors that are no connections: the parent's, epoll, DNS, files. */
-#define OTHER_DESCRIPTORS	128
-
-/* Streams in one HTTP/2 connection. */
-#define STREAMS			100L
+/* libcurl's own timeout has so long before ours. */
+#define GRACE_US		INT64_C(1000000)
 
 struct MfEngine
 {
 	MfEngineOptions options;
 	MfPoller   *poller;
 	MfResolver *resolver;
-	CURLM	   *multi;
+	MfMulti		multi;
 	bool		broken;
-	bool		timer_set;
-	bool		timer_told;		/* libcurl has set it anew */
-	int64_t		timer_at;
+	int64_t		overdue_at;		/* no RUNNING one is overdue before that */
 	unsigned int under_way;
 	MfTransfer *resolving;
 	MfPool		pool;
@@ -43,53 +34,6 @@ MfPoller *
 mf_engine_poller(MfEngine *engine)
 {
 	return engine->poller;
-}
-
-/* ---- libcurl's wishes --------------------------------------------------- */
-
-static void
-socket_ready(void *arg, int fd, uint32_t events)
-{
-	MfEngine   *engine = arg;
-	int			running;
-	int			mask = 0;
-
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		mask |= CURL_CSELECT_IN;
-	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-		mask |= CURL_CSELECT_OUT;
-	if (curl_multi_socket_action(engine->multi, fd, mask,
-								 &running) != CURLM_OK)
-		engine->broken = true;
-}
-
-static int
-socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket)
-{
-	MfEngine   *engine = arg;
-	uint32_t	events = 0;
-
-	(void) easy;
-	(void) socket;
-	if (what & CURL_POLL_IN && what != CURL_POLL_REMOVE)
-		events |= EPOLLIN;
-	if (what & CURL_POLL_OUT && what != CURL_POLL_REMOVE)
-		events |= EPOLLOUT;
-	if (!mf_poller_watch(engine->poller, fd, events, socket_ready, engine))
-		engine->broken = true;
-	return 0;
-}
-
-static int
-timer_changed(CURLM *multi, long timeout_ms, void *arg)
-{
-	MfEngine   *engine = arg;
-
-	(void) multi;
-	engine->timer_set = timeout_ms >= 0;
-	engine->timer_at = mf_now_us() + (int64_t) timeout_ms * 1000;
-	engine->timer_told = true;
-	return 0;
 }
 
 /* ---- leaving ------------------------------------------------------------- */
@@ -125,7 +69,7 @@ detach(MfTransfer *transfer)
 	if (transfer->state == MF_TRANSFER_RESOLVING)
 		stop_resolving(transfer);
 	else if (transfer->state == MF_TRANSFER_RUNNING)
-		(void) curl_multi_remove_handle(transfer->engine->multi,
+		(void) curl_multi_remove_handle(transfer->engine->multi.curl,
 										transfer->easy);
 	transfer->state = MF_TRANSFER_IDLE;
 }
@@ -157,56 +101,6 @@ mf_engine_forget(MfEngine *engine, uint32_t number)
 
 /* ---- beginning and end -------------------------------------------------- */
 
-/*
- * As many descriptors as connections may be; returns how many connections
- * that is.
- */
-static long
-raise_descriptors(void)
-{
-	const rlim_t wanted = CONNECTIONS + OTHER_DESCRIPTORS;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return CONNECTIONS / 4;
-	if (limit.rlim_cur < wanted)
-	{
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		(void) setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur >= wanted)
-		return CONNECTIONS;
-	return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ?
-		(long) limit.rlim_cur - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
-}
-
-/*
- * No limit to the connections in use: each request has one at most, and a
- * limit would make libcurl queue, while the time of the queued runs.
- */
-static bool
-open_multi(MfEngine *engine)
-{
-	const long	connections = raise_descriptors();
-
-	engine->multi = curl_multi_init();
-	return engine->multi != NULL &&
-		curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION,
-						  socket_changed) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA,
-						  engine) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION,
-						  timer_changed) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA,
-						  engine) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING,
-						  CURLPIPE_MULTIPLEX) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-						  STREAMS) == CURLM_OK &&
-		curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS,
-						  connections) == CURLM_OK;
-}
-
 MfEngine *
 mf_engine_create(MfPoller *poller, const MfEngineOptions *options)
 {
@@ -222,13 +116,13 @@ mf_engine_create(MfPoller *poller, const MfEngineOptions *options)
 		return NULL;
 	}
 	engine->resolver = mf_resolver_create(poller, options->test_dns_port,
-										  options->test_dns_tcp_port);
-	if (engine->resolver != NULL && open_multi(engine))
+										  options->test_dns_tcp_port, NULL);
+	engine->overdue_at = INT64_MAX;
+	if (engine->resolver != NULL && mf_multi_open(&engine->multi, poller))
 		return engine;
 	mf_engine_free(engine);
 	return NULL;
 }
-
 
 void
 mf_engine_free(MfEngine *engine)
@@ -250,8 +144,7 @@ mf_engine_free(MfEngine *engine)
 	for (uint32_t i = 0; i < MF_SENDER_TARGETS; i++)
 		mf_engine_forget(engine, i);
 	mf_pool_free(&engine->pool);
-	if (engine->multi != NULL)
-		curl_multi_cleanup(engine->multi);
+	mf_multi_close(&engine->multi);
 	mf_resolver_free(engine->resolver);
 	curl_global_cleanup();
 	free(engine);
@@ -266,6 +159,12 @@ mf_engine_libraries(char *text, size_t size)
 			 curl->ssl_version != NULL ? curl->ssl_version : "no TLS",
 			 curl->nghttp2_version != NULL ? curl->nghttp2_version : "none",
 			 mf_resolver_version());
+}
+
+unsigned int
+mf_engine_slots(const MfEngine *engine)
+{
+	return engine->multi.slots;
 }
 
 unsigned int
@@ -313,6 +212,8 @@ forget_answer(MfEngine *engine)
 static void
 run(MfTransfer *transfer, const MfAddress *address)
 {
+	MfEngine   *engine = transfer->engine;
+
 	if (!mf_transfer_configure(transfer, address))
 	{
 		transfer->configured = NULL;
@@ -320,13 +221,14 @@ run(MfTransfer *transfer, const MfAddress *address)
 					  "the request cannot be made");
 		return;
 	}
-	if (curl_multi_add_handle(transfer->engine->multi,
-							  transfer->easy) != CURLM_OK)
+	if (curl_multi_add_handle(engine->multi.curl, transfer->easy) != CURLM_OK)
 	{
-		transfer->engine->broken = true;
+		engine->broken = true;
 		return;
 	}
 	transfer->state = MF_TRANSFER_RUNNING;
+	if (transfer->deadline + GRACE_US < engine->overdue_at)
+		engine->overdue_at = transfer->deadline + GRACE_US;
 }
 
 /* Looks at where the host is: all of it must be allowed. */
@@ -413,7 +315,7 @@ mf_engine_send(MfEngine *engine, const MfRequest *request, MfMapping mapping)
 	MfDestination *destination = engine->targets[request->target];
 	MfTransfer *transfer;
 
-	if (destination == NULL || engine->under_way >= MF_SENDER_SLOTS)
+	if (destination == NULL || engine->under_way >= engine->multi.slots)
 		return false;
 	transfer = mf_pool_take(&engine->pool, engine, destination);
 	if (transfer == NULL)
@@ -533,7 +435,7 @@ read_messages(MfEngine *engine)
 	int			left;
 
 	while (!engine->broken &&
-		   (message = curl_multi_info_read(engine->multi, &left)) != NULL)
+		   (message = curl_multi_info_read(engine->multi.curl, &left)) != NULL)
 	{
 		char	   *transfer = NULL;
 		CURLcode	code = message->data.result;
@@ -562,33 +464,57 @@ end_resolving(MfEngine *engine, int64_t now)
 	}
 }
 
+/*
+ * Requests that libcurl should have ended by now.  It keeps time itself, but
+ * has been seen to leave out what it has set aside, and whatever it does, a
+ * slot comes back.
+ */
+static void
+end_overdue(MfEngine *engine, int64_t now)
+{
+	engine->overdue_at = INT64_MAX;
+	for (unsigned int i = 0; i < engine->pool.count; i++)
+	{
+		MfTransfer *transfer = engine->pool.all[i];
+		const int64_t at = transfer->deadline + GRACE_US;
+
+		if (transfer->state != MF_TRANSFER_RUNNING)
+			continue;
+		if (now >= at)
+			finish_saying(transfer, MF_OUTCOME_TIMEOUT,
+						  "no answer within %u ms",
+						  transfer->destination->timeout_ms);
+		else if (at < engine->overdue_at)
+			engine->overdue_at = at;
+	}
+}
+
 bool
 mf_engine_turn(MfEngine *engine)
 {
-	int			running;
-
 	mf_resolver_turn(engine->resolver);
 	read_messages(engine);
-
-	/* libcurl starts what it was given in the call that its timer asks for. */
-	while (!engine->broken && engine->timer_set &&
-		   engine->timer_at <= mf_now_us())
-	{
-		engine->timer_told = false;
-		if (curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0,
-									 &running) != CURLM_OK)
-			engine->broken = true;
+	while (!engine->broken && mf_multi_turn(&engine->multi))
 		read_messages(engine);
-		if (!engine->timer_told)
-		{
-			/* It counts in milliseconds, and this one is not over yet. */
-			engine->timer_at = mf_now_us() + 1000;
-			break;
-		}
-	}
 	if (engine->resolving != NULL)
 		end_resolving(engine, mf_now_us());
-	return !engine->broken;
+	if (engine->overdue_at != INT64_MAX && mf_now_us() >= engine->overdue_at)
+		end_overdue(engine, mf_now_us());
+	return !engine->broken && !engine->multi.broken;
+}
+
+/* The sooner of two waits; -1: for ever. */
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* From now until then, or none. */
+static int64_t
+until(int64_t then, int64_t now)
+{
+	return then > now ? then - now : 0;
 }
 
 int
@@ -597,17 +523,12 @@ mf_engine_timeout(MfEngine *engine)
 	const int64_t now = mf_now_us();
 	int64_t		wait = mf_resolver_due(engine->resolver);
 
-	if (engine->timer_set)
-	{
-		const int64_t timer = engine->timer_at > now ?
-		engine->timer_at - now : 0;
-
-		if (wait < 0 || timer < wait)
-			wait = timer;
-	}
+	if (engine->multi.timer_set)
+		wait = sooner(wait, until(engine->multi.timer_at, now));
+	if (engine->overdue_at != INT64_MAX)
+		wait = sooner(wait, until(engine->overdue_at, now));
 	for (MfTransfer *transfer = engine->resolving; transfer != NULL;
 		 transfer = transfer->next_resolving)
-		if (wait < 0 || transfer->deadline - now < wait)
-			wait = transfer->deadline > now ? transfer->deadline - now : 0;
+		wait = sooner(wait, until(transfer->deadline, now));
 	return wait < 0 ? -1 : (int) ((wait + 999) / 1000);
 }

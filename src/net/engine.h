@@ -1,12 +1,13 @@
 /*
  * engine.h
- *		Sends requests, up to MF_SENDER_SLOTS at the same time: libcurl and
- *		c-ares on one epoll, without a thread and without ever waiting.
+ *		Sends requests, up to MF_SENDER_SLOTS at the same time (fewer where the
+ *		limit of open files is low): libcurl and c-ares on one epoll, without a
+ *		thread and without ever waiting.
  *
  * The life of a request:
  *
  *		RESOLVING	its host is looked up
- *		RUNNING		libcurl has it
+ *		RUNNING		libcurl has it, until a second after the deadline at most
  *		(told)		an outcome: exactly one
  *
  * A redirect that is followed, and a host whose first address does not answer,
@@ -67,6 +68,8 @@ extern bool mf_engine_turn(MfEngine *engine);
 /* How long the poller may wait, in milliseconds; -1: for ever. */
 extern int	mf_engine_timeout(MfEngine *engine);
 
+/* How many requests may be under way at the same time. */
+extern unsigned int mf_engine_slots(const MfEngine *engine);
 extern unsigned int mf_engine_under_way(const MfEngine *engine);
 
 /* "libcurl/8.1.0 OpenSSL/3.0.1 ... c-ares/1.18.1" */

@@ -17,24 +17,18 @@
 
 #include "resolve.h"
 
-#include <ares.h>
+#include "channel.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #define SECOND			INT64_C(1000000)
 #define TTL_MIN			5
 #define TTL_MAX			60
 #define TTL_FAILED		5
-#define PATIENCE		(5 * SECOND)
 
-/* What c-ares itself does within that time: ask twice, then another way. */
-#define TRY_MS			1500
-#define TRIES			2
-
-#define SERVERS_FILE	"/etc/resolv.conf"
 #define SWEEP_EVERY		(60 * SECOND)
 #define BUCKETS			4096
 
@@ -51,120 +45,31 @@ typedef struct Entry
 
 struct MfResolver
 {
-	ares_channel channel;
-	MfPoller   *poller;
-	uint16_t	test_port;
-	uint16_t	test_tcp_port;
+	MfChannels *channels;
 	uint64_t	versions;
 	uint64_t	asked;
 	int			questions;		/* under way */
 	int64_t		sweep_at;
 	int64_t		patience_at;	/* when the first question is given up */
-	int64_t		file_looked_at;
-	struct timespec file_time;	/* of SERVERS_FILE */
 	bool		closing;
 	Entry	   *buckets[BUCKETS];
 };
 
-/* ---- the channel -------------------------------------------------------- */
-
-static void
-socket_ready(void *arg, int fd, uint32_t events)
-{
-	MfResolver *resolver = arg;
-	const uint32_t broken = EPOLLERR | EPOLLHUP;
-
-	ares_process_fd(resolver->channel,
-					events & (EPOLLIN | broken) ? fd : ARES_SOCKET_BAD,
-					events & (EPOLLOUT | broken) ? fd : ARES_SOCKET_BAD);
-}
-
-/* c-ares says what it wants of a socket; neither: it is about to close it. */
-static void
-socket_changed(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	MfResolver *resolver = arg;
-
-	if (!readable && !writable)
-		mf_poller_closing(resolver->poller, fd);
-	else
-		(void) mf_poller_watch(resolver->poller, fd,
-							   (readable ? EPOLLIN : 0) |
-							   (writable ? EPOLLOUT : 0),
-							   socket_ready, resolver);
-}
-
-static bool
-open_channel(MfResolver *resolver)
-{
-	struct ares_options options;
-	struct in_addr here = {htonl(INADDR_LOOPBACK)};
-	char		files_first[] = "fb";
-	int			mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS |
-	ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
-
-	memset(&options, 0, sizeof(options));
-	options.sock_state_cb = socket_changed;
-	options.sock_state_cb_data = resolver;
-	options.timeout = TRY_MS;
-	options.tries = TRIES;
-	options.lookups = files_first;
-	if (resolver->test_port != 0)
-	{
-		options.servers = &here;
-		options.nservers = 1;
-		options.udp_port = resolver->test_port;
-		options.tcp_port = resolver->test_tcp_port;
-		mask |= ARES_OPT_SERVERS | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
-	}
-	return ares_init_options(&resolver->channel, &options, mask) ==
-		ARES_SUCCESS;
-}
-
-/*
- * c-ares reads which servers there are when a channel is made.  This process
- * lives long, so look now and then whether the file has changed.
- */
-static void
-follow_servers_file(MfResolver *resolver, int64_t now)
-{
-	struct stat status;
-
-	if (resolver->questions > 0 || now < resolver->file_looked_at + SECOND)
-		return;
-	resolver->file_looked_at = now;
-	if (stat(SERVERS_FILE, &status) != 0 ||
-		(status.st_mtim.tv_sec == resolver->file_time.tv_sec &&
-		 status.st_mtim.tv_nsec == resolver->file_time.tv_nsec))
-		return;
-	resolver->file_time = status.st_mtim;
-	if (resolver->channel != NULL)
-		ares_destroy(resolver->channel);
-	resolver->channel = NULL;
-	(void) open_channel(resolver);
-}
+/* ---- beginning and end -------------------------------------------------- */
 
 MfResolver *
 mf_resolver_create(MfPoller *poller, uint16_t test_port,
-				   uint16_t test_tcp_port)
+				   uint16_t test_tcp_port, const char *test_servers)
 {
 	MfResolver *resolver = calloc(1, sizeof(*resolver));
 
 	if (resolver == NULL)
 		return NULL;
-	resolver->poller = poller;
 	resolver->versions = MF_LITERAL_VERSION;
-	resolver->test_port = test_port;
-	resolver->test_tcp_port = test_tcp_port;
-	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
-	{
-		free(resolver);
-		return NULL;
-	}
-	follow_servers_file(resolver, mf_now_us());
-	if (resolver->channel != NULL || open_channel(resolver))
+	resolver->channels = mf_channels_create(poller, test_port, test_tcp_port,
+											test_servers);
+	if (resolver->channels != NULL)
 		return resolver;
-	ares_library_cleanup();
 	free(resolver);
 	return NULL;
 }
@@ -175,8 +80,7 @@ mf_resolver_free(MfResolver *resolver)
 	if (resolver == NULL)
 		return;
 	resolver->closing = true;
-	if (resolver->channel != NULL)
-		ares_destroy(resolver->channel);
+	mf_channels_free(resolver->channels);
 	for (int i = 0; i < BUCKETS; i++)
 		while (resolver->buckets[i] != NULL)
 		{
@@ -188,7 +92,6 @@ mf_resolver_free(MfResolver *resolver)
 			free(entry->name.addresses);
 			free(entry);
 		}
-	ares_library_cleanup();
 	free(resolver);
 }
 
@@ -381,7 +284,7 @@ answered(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
 	(void) timeouts;
 	entry->questions--;
 	entry->resolver->questions--;
-	if (!entry->resolver->closing)
+	if (!entry->resolver->closing && status != ARES_EDESTRUCTION)
 	{
 		if (status == ARES_SUCCESS && answer != NULL)
 			learn(entry, answer);
@@ -405,7 +308,6 @@ const MfName *
 mf_resolver_ask(MfResolver *resolver, const char *host, MfWaiter *waiter)
 {
 	const int64_t now = mf_now_us();
-	struct ares_addrinfo_hints hints;
 	Entry	   *entry = find(resolver, host);
 
 	if (entry == NULL)
@@ -414,24 +316,14 @@ mf_resolver_ask(MfResolver *resolver, const char *host, MfWaiter *waiter)
 		return NULL;
 	if (entry->name.state != MF_NAME_ASKING && now >= entry->expires)
 	{
-		follow_servers_file(resolver, now);
-		if (resolver->channel == NULL)
-		{
-			fail(entry, "there is no resolver");
-			return &entry->name;
-		}
 		entry->name.state = MF_NAME_ASKING;
-		entry->expires = now + PATIENCE;
+		entry->expires = now + MF_CHANNEL_PATIENCE;
 		if (resolver->questions == 0)
 			resolver->patience_at = entry->expires;
 		entry->questions++;
 		resolver->questions++;
 		resolver->asked++;
-		memset(&hints, 0, sizeof(hints));
-		hints.ai_family = AF_UNSPEC;
-		hints.ai_socktype = SOCK_STREAM;
-		ares_getaddrinfo(resolver->channel, entry->host, NULL, &hints,
-						 answered, entry);
+		mf_channels_ask(resolver->channels, entry->host, answered, entry);
 	}
 	/* What /etc/hosts knows is answered by now. */
 	if (entry->name.state == MF_NAME_ASKING)
@@ -463,22 +355,14 @@ mf_resolver_avoid(MfResolver *resolver, const char *host,
 int64_t
 mf_resolver_due(MfResolver *resolver)
 {
-	struct timeval buffer;
-	struct timeval *wait;
-
-	if (resolver->questions == 0 || resolver->channel == NULL)
-		return -1;
-	wait = ares_timeout(resolver->channel, NULL, &buffer);
-	if (wait == NULL || wait->tv_sec > 0)
-		return SECOND;
-	return wait->tv_usec;
+	return mf_channels_due(resolver->channels);
 }
 
 /* Gives up the questions that have no answer in time. */
 static void
 lose_patience(MfResolver *resolver, int64_t now)
 {
-	int64_t		next = now + PATIENCE;
+	int64_t		next = now + MF_CHANNEL_PATIENCE;
 
 	for (int i = 0; i < BUCKETS; i++)
 		for (Entry *entry = resolver->buckets[i]; entry != NULL;
@@ -502,12 +386,10 @@ mf_resolver_turn(MfResolver *resolver)
 {
 	const int64_t now = mf_now_us();
 
-	if (resolver->questions > 0)
-	{
-		ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-		if (now >= resolver->patience_at)
-			lose_patience(resolver, now);
-	}
+	/* First: a channel that goes takes no question that somebody waits for. */
+	if (resolver->questions > 0 && now >= resolver->patience_at)
+		lose_patience(resolver, now);
+	mf_channels_turn(resolver->channels, now);
 	if (now >= resolver->sweep_at)
 		sweep(resolver, now);
 }

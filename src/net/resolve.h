@@ -48,9 +48,10 @@ struct MfWaiter
 	void	   *entry;			/* where it waits; NULL: nowhere */
 };
 
-/* For tests: a server at this port of 127.0.0.1 only; 0: the system's. */
+/* The last three are for tests: see mf_channels_create. */
 extern MfResolver *mf_resolver_create(MfPoller *poller, uint16_t test_port,
-									  uint16_t test_tcp_port);
+									  uint16_t test_tcp_port,
+									  const char *test_servers);
 extern void mf_resolver_free(MfResolver *resolver);
 
 /*

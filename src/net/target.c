@@ -159,15 +159,30 @@ mf_has_header(MfBytes lines, const char *name)
 	return false;
 }
 
+size_t
+mf_name_alone(const char *line, size_t length)
+{
+	const char *colon = memchr(line, ':', length);
+
+	if (colon == NULL)
+		return 0;
+	for (const char *p = colon + 1; p < line + length; p++)
+		if (*p != ' ' && *p != '\t')
+			return 0;
+	return (size_t) (colon - line);
+}
+
 /* Puts a header of `length` bytes, with a prefix, at the end of the list. */
 static bool
 append_header(struct curl_slist **list, const char *prefix, const char *text,
 			  size_t length)
 {
+	const size_t name = prefix[0] == '\0' ? mf_name_alone(text, length) : 0;
 	char	   *line = NULL;
 	struct curl_slist *longer = NULL;
 
-	if (asprintf(&line, "%s%.*s", prefix, (int) length, text) >= 0)
+	if (asprintf(&line, "%s%.*s%s", prefix, (int) (name > 0 ? name : length),
+				 text, name > 0 ? ";" : "") >= 0)
 	{
 		longer = curl_slist_append(*list, line);
 		free(line);
@@ -192,7 +207,7 @@ make_headers(MfDestination *destination, const MfTarget *target)
 
 		if (newline == NULL)
 			newline = end;
-		if (newline - at > (ptrdiff_t) strlen(content_type) &&
+		if (newline - at >= (ptrdiff_t) strlen(content_type) &&
 			strncasecmp(at, content_type, strlen(content_type)) == 0)
 		{
 			free(destination->content_type);
@@ -224,7 +239,8 @@ make_headers(MfDestination *destination, const MfTarget *target)
 								 "Authorization: Basic ", text, strlen(text));
 			free(text);
 		}
-	} return good;
+	}
+	return good;
 }
 
 /* ---- certificates ------------------------------------------------------- */

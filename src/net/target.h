@@ -81,6 +81,12 @@ extern bool mf_destination_allows(const MfDestination *destination,
 extern struct curl_slist *mf_connect_to(const MfAddress *address,
 										uint16_t port);
 
+/*
+ * The length of a header's name where it has no value; 0: it has one.  For
+ * libcurl "Name;" is a header without a value, and "Name:" one to leave out.
+ */
+extern size_t mf_name_alone(const char *line, size_t length);
+
 /* Is there such a header among lines? */
 extern bool mf_has_header(MfBytes lines, const char *name);
 

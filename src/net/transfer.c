@@ -32,6 +32,13 @@
 /* libcurl's own 64 kB are more than malloc gives and takes back cheaply. */
 #define UPLOAD_BUFFER	16384L
 
+/*
+ * The window of a stream in HTTP/2 (RFC 9113, section 6.9.2) before the peer
+ * makes it larger, and the first libcurl that waits where it is used up.
+ */
+#define HTTP2_WINDOW	65535
+#define WAITS_FOR_WINDOW	0x080000
+
 /* Names of hosts move: no connection is kept longer.  Seconds. */
 #define CONNECTION_IDLE 55L
 #define CONNECTION_LIFE 300L
@@ -115,10 +122,13 @@ add_lines(HeaderWriter *out, MfBytes lines)
 	while (at < end)
 	{
 		const char *newline = memchr(at, '\n', (size_t) (end - at));
-		const char *last = newline == NULL ? end : newline;
+		const size_t length = (size_t) ((newline == NULL ? end : newline) - at);
+		const size_t name = mf_name_alone(at, length);
 		char	   *start = out->at;
 
-		out->at = mempcpy(out->at, at, (size_t) (last - at));
+		out->at = mempcpy(out->at, at, name > 0 ? name : length);
+		if (name > 0)
+			*out->at++ = ';';
 		end_header(out, start);
 		at = newline == NULL ? end : newline + 1;
 	}
@@ -179,7 +189,8 @@ mf_transfer_prepare(MfTransfer *transfer, const MfRequest *request,
 		end_header(&out, start);
 	}
 	if (!mf_has_header(request->headers, "content-type"))
-		add_header(&out, "Content-Type: ", content_type);
+		add_header(&out, content_type.length > 0 ? "Content-Type: " :
+				   "Content-Type;", content_type);
 	add_lines(&out, request->headers);
 
 	/*
@@ -379,8 +390,13 @@ configure_destination(MfTransfer *transfer)
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_USERAGENT, "mesflow/" MF_VERSION);
-	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	SET(CURLOPT_PIPEWAIT, transfer->route->https ? 1L : 0L);
+
+	/*
+	 * Nobody waits for the connection of another: of those who do, of all
+	 * hosts together, libcurl 7 wakes one at a time, so that a host that
+	 * hangs in its handshake would hold up all others.
+	 */
+	SET(CURLOPT_PIPEWAIT, 0L);
 	SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE);
 	SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -412,6 +428,34 @@ configure_destination(MfTransfer *transfer)
 	return good;
 }
 
+/*
+ * While an HTTP/2 peer gives it no window, libcurl 7 asks to be called again
+ * at once, for ever, and the program does nothing but that.  So what may need
+ * a larger window goes by HTTP/1.1, over a connection of its own: one that is
+ * there may be HTTP/2, and the next request is better off with such a one.
+ */
+static bool
+must_go_alone(const MfTransfer *transfer)
+{
+	return transfer->route->https && transfer->body.length > HTTP2_WINDOW &&
+		curl_version_info(CURLVERSION_NOW)->version_num < WAITS_FOR_WINDOW;
+}
+
+static bool
+go_alone(MfTransfer *transfer, bool alone)
+{
+	CURL	   *easy = transfer->easy;
+
+	transfer->alone = alone;
+	return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, alone ?
+							(long) CURL_HTTP_VERSION_1_1 :
+							(long) CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT,
+						 alone ? 1L : 0L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE,
+						 alone ? 1L : 0L) == CURLE_OK;
+}
+
 bool
 mf_transfer_configure(MfTransfer *transfer, const MfAddress *address)
 {
@@ -419,10 +463,13 @@ mf_transfer_configure(MfTransfer *transfer, const MfAddress *address)
 	CURL	   *easy = transfer->easy;
 	const bool	at_home = transfer->route == &destination->route;
 	bool		fresh = transfer->configured != destination || !at_home;
+	bool		alone = must_go_alone(transfer);
 	int64_t		left = (transfer->deadline - mf_now_us() + 999) / 1000;
 	long		connect_ms = (long) destination->connect_timeout_ms;
 
 	if (fresh && !configure_destination(transfer))
+		return false;
+	if ((fresh || alone != transfer->alone) && !go_alone(transfer, alone))
 		return false;
 	transfer->configured = at_home ? transfer->destination : NULL;
 

@@ -3,6 +3,7 @@
  *		One request in the hands of libcurl.  Private to src/net.
  *
  *		engine.c	who is when where: slots, targets, time
+ *		multi.c		libcurl on our epoll
  *		pool.c		transfers that are idle, and for whom they are set up
  *		transfer.c	setting a transfer up, and libcurl's callbacks
  *		verdict.c	what a transfer's end means
@@ -43,6 +44,7 @@ struct MfTransfer
 	MfDestination *configured;	/* NULL: nothing */
 	struct curl_slist *connect_to;
 	MfAddress	connected_to;	/* as in connect_to */
+	bool		alone;			/* HTTP/1.1, and a connection of its own */
 	char	   *memory;			/* headers and body of the request */
 	size_t		room;
 
@@ -78,6 +80,26 @@ struct MfTransfer
 	char		response[MF_SENDER_RESPONSE];
 	char		error[CURL_ERROR_SIZE];
 };
+
+/* ---- multi.c -------------------------------------------------------------- */
+
+typedef struct MfMulti
+{
+	CURLM	   *curl;
+	MfPoller   *poller;
+	unsigned int slots;			/* requests at the same time */
+	bool		broken;
+	bool		timer_set;
+	bool		timer_told;		/* libcurl has set it anew */
+	int64_t		timer_at;
+} MfMulti;
+
+/* False: libcurl does not work here. */
+extern bool mf_multi_open(MfMulti *multi, MfPoller *poller);
+extern void mf_multi_close(MfMulti *multi);
+
+/* Calls libcurl if its timer asks for that; false: it does not. */
+extern bool mf_multi_turn(MfMulti *multi);
 
 /* ---- pool.c --------------------------------------------------------------- */
 

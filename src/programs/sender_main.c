@@ -38,8 +38,11 @@ static const char help[] =
 "  mesflow-sender [OPTION]... URL\n"
 "\n"
 "Options:\n"
-"  --secret whsec_...   sign with this secret; up to 5 times\n"
-"  --header 'N: v'      send this header too; may be repeated\n"
+"  --secret @FILE       sign with the secrets in this file, one on a line, or\n"
+"           whsec_...   with this one, which others see in lists of processes;\n"
+"                       up to 5 in all\n"
+"  --header @FILE       send the headers in this file too, one on a line, or\n"
+"           'N: v'      this one, which others see; may be repeated\n"
 "  --allow LIST         addresses, networks and hosts that are not public and\n"
 "                       may be sent to all the same, with commas between\n"
 "  --ca FILE            trust the certificates in this PEM file only\n"
@@ -83,10 +86,45 @@ add_secret(Arguments *arguments, const char *text)
 }
 
 static int
+add_header(Arguments *arguments, const char *text)
+{
+	return mf_text_add_line(&arguments->headers, text) ? 0 :
+		mf_complain("out of memory");
+}
+
+static int
 load(const char *file, MfText *text)
 {
 	return mf_input_file(file, text) ? 0 :
 		mf_complain("cannot read \"%s\": %s", file, strerror(errno));
+}
+
+/*
+ * Takes the value of an option, or each line of the file that it names after
+ * an @; anything but 0 is the exit status.
+ */
+static int
+take_lines(Arguments *arguments, const char *value,
+		   int (*take) (Arguments *arguments, const char *text))
+{
+	MfText		file = {NULL, 0, 0};
+	char	   *rest = NULL;
+	char	   *line;
+	int			status;
+
+	if (value[0] != '@')
+		return take(arguments, value);
+	status = load(value + 1, &file);
+	if (status == 0 && !mf_text_add(&file, "", 1))
+		status = mf_complain("out of memory");
+	if (status != 0)
+		return status;
+	line = strtok_r(file.bytes, "\r\n", &rest);
+	if (line == NULL)
+		return mf_complain("nothing is in \"%s\"", value + 1);
+	for (; line != NULL && status == 0; line = strtok_r(NULL, "\r\n", &rest))
+		status = take(arguments, line);
+	return status;
 }
 
 /* Reads one option; anything but 0 is the exit status. */
@@ -98,10 +136,9 @@ read_option(int option, Arguments *arguments)
 	switch (option)
 	{
 		case 's':
-			return add_secret(arguments, optarg);
+			return take_lines(arguments, optarg, add_secret);
 		case 'H':
-			return mf_text_add_line(&arguments->headers, optarg) ? 0 :
-				mf_complain("out of memory");
+			return take_lines(arguments, optarg, add_header);
 		case 'a':
 			return mf_input_list(optarg, &arguments->allowed) ? 0 :
 				mf_complain("out of memory");

@@ -261,7 +261,7 @@ listen_to_parent(Server *server)
 /* ---- the whole ---------------------------------------------------------- */
 
 static bool
-say_hello(void)
+say_hello(const Server *server)
 {
 	MfSending	frame;
 	MfSenderHello hello;
@@ -269,6 +269,7 @@ say_hello(void)
 
 	memset(&hello, 0, sizeof(hello));
 	hello.protocol = MF_SENDING_PROTOCOL;
+	hello.slots = mf_engine_slots(server->engine);
 	strncpy(hello.version, MF_VERSION, sizeof(hello.version) - 1);
 	mf_engine_libraries(hello.libraries, sizeof(hello.libraries));
 	mf_sending_start(&frame, MF_SENDING_HELLO);
@@ -314,7 +315,7 @@ mf_sender_serve(pid_t parent)
 		server.engine = mf_engine_create(server.poller, &options);
 	if (server.engine == NULL)
 		return EXIT_EXHAUSTED;
-	if (!say_hello())
+	if (!say_hello(&server))
 		return EXIT_DONE;
 	tell_outcomes(&server);
 	serve(&server);

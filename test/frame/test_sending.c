@@ -115,7 +115,7 @@ make_sample_outcome(void)
 static void
 make_frame(MfSendingType type, MfSending *frame)
 {
-	MfSenderHello hello = {MF_SENDING_PROTOCOL, "0.1", "libcurl/8"};
+	MfSenderHello hello = {MF_SENDING_PROTOCOL, 5, "0.1", "libcurl/8"};
 	MfTarget	target = sample_target();
 	MfRequest	request = sample_request();
 	bool		good = false;
@@ -377,6 +377,7 @@ test_rules(void)
 	MfTarget	target;
 	MfRequest	request;
 	char		many[101 * 5 + 1];
+	char		pem[32 * 1024 + 2] = "";
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(refused_header(bad[i]), "no header like number %zu", i);
@@ -407,6 +408,14 @@ test_rules(void)
 	WRONG("too many secrets", secret_count, MF_SENDER_SECRETS + 1);
 	WRONG("a short secret", secrets[0].length, 23);
 	WRONG("a long secret", secrets[1].length, 65);
+	memset(pem, 'x', sizeof(pem) - 1);
+	WRONG("a whole bundle as its CA", ca, text(pem));
+	WRONG("a long certificate", client_cert, text(pem));
+	WRONG("a long key", client_key, text(pem));
+	pem[32 * 1024] = '\0';
+	target = sample_target();
+	target.ca = text(pem);
+	ok(mf_sending_check_target(&target) == NULL, "32 kB are enough for a CA");
 	WRONG("a list without an end", allowed_by_server, text("10.0.0.0/8"));
 	WRONG("a list that cannot be printed", allowed_by_endpoint,
 		  text("\x01\n"));

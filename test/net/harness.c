@@ -29,6 +29,7 @@ Seen	   *seen;
 
 static MfOutcome *outcomes[OUTCOMES];
 static unsigned int count;
+static unsigned int turns;
 static uint64_t tags;
 
 /* ---- servers -------------------------------------------------------------- */
@@ -149,6 +150,7 @@ engine_close(void)
 		outcomes[i] = NULL;
 	}
 	count = 0;
+	turns = 0;
 	tags = 0;
 }
 
@@ -197,7 +199,7 @@ start_body(const char *body)
 	snprintf(id, sizeof(id), "msg_%llu", (unsigned long long) request.tag);
 	request.id = text(id);
 	request.content_type = text("application/json");
-	request.headers = text("traceparent: 00-1-2-01\n");
+	request.headers = text("traceparent: 00-1-2-01\nx-nothing:\n");
 	request.body = text(body);
 	if (!mf_engine_send(engine, &request, none))
 	{
@@ -220,6 +222,7 @@ work_once(int timeout_ms)
 	const unsigned int before = count;
 	int			timeout;
 
+	turns++;
 	if (!mf_engine_turn(engine))
 	{
 		printf("# the engine is broken\n");
@@ -248,6 +251,12 @@ work_until(unsigned int wanted)
 		}
 		work_once(1000);
 	}
+}
+
+unsigned int
+turn_count(void)
+{
+	return turns;
 }
 
 unsigned int

@@ -69,6 +69,9 @@ extern uint64_t start_body(const char *body);
 extern void work_until(unsigned int count);
 extern void work_once(int timeout_ms);
 
+/* How often the engine was called since it was opened. */
+extern unsigned int turn_count(void);
+
 /* How many outcomes there were, and the outcome of a tag; NULL: none yet. */
 extern unsigned int outcome_count(void);
 extern const MfOutcome *outcome_of(uint64_t tag);

@@ -208,7 +208,12 @@ test_lists(void)
 	ok(listed("169.254.169.254", "x", "169.254.169.254\n") &&
 	   listed("169.254.169.254", "x", "169.254.169.254/32\n"),
 	   "but by its address");
-	ok(listed("169.254.169.254", "meta", "meta\n"), "or the host");
+	ok(!listed("169.254.169.254", "meta", "meta\n") &&
+	   !allowed("169.254.169.254", "meta", "169.254.169.254\n", "meta\n") &&
+	   !allowed("169.254.169.254", "meta", "meta\n", "169.254.169.254\n"),
+	   "not by the host");
+	ok(listed("169.254.169.254", "meta", "meta\n169.254.169.254\n"),
+	   "where both are named, by the address");
 	ok(!allowed("169.254.169.254", "x", "169.254.169.254\n",
 				"169.254.0.0/16\n"), "in both lists");
 	ok(!listed("168.63.129.16", "x", "168.0.0.0/8\n") &&

@@ -12,6 +12,7 @@
 #include "net/transfer.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,16 @@ test_request(void)
 	   strcmp(header_of(&faults, "authorization"), "Bearer token") == 0 &&
 	   header_of(&faults, "webhook-signature")[0] == '\0' &&
 	   header_of(&faults, "x-one")[0] == '\0', "has other headers");
+
+	/* The harness gives each request an "x-nothing" without a value. */
+	target.headers = text("X-Empty:\nX-Blank: \t\nX-Colons: ::\nContent-Type:\n");
+	is_outcome(send_one(&target), MF_OUTCOME_ANSWERED, 200,
+			   "headers may be without a value");
+	ok(strcasestr(faults.seen->last, "\r\nX-Empty:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nX-Blank:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nX-Nothing:\r\n") != NULL &&
+	   strcasestr(faults.seen->last, "\r\nContent-Type:\r\n") != NULL &&
+	   strcmp(header_of(&faults, "x-colons"), "::") == 0, "and are sent");
 
 	start_body("");
 	work_until(outcome_count() + 1);
@@ -190,6 +201,45 @@ test_times(void)
 	is_outcome(outcome_of(outcome_count() - 2), MF_OUTCOME_TIMEOUT, 0,
 			   "a large body that nobody reads");
 	free(large);
+}
+
+/* In the place of libcurl's own, which it calls: so libcurl can be stopped. */
+static bool stopped;
+
+CURLMcode
+curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int mask,
+						 int *running)
+{
+	static CURLMcode (*original) (CURLM *, curl_socket_t, int, int *);
+
+	if (original == NULL)
+		*(void **) &original = dlsym(RTLD_NEXT, "curl_multi_socket_action");
+	return stopped ? CURLM_OK : original(multi, fd, mask, running);
+}
+
+/* Whatever libcurl does or does not do, a request has its end. */
+static void
+test_overdue(void)
+{
+	const int	before = requests();
+	MfTarget	target = target_at(&faults, "/hang");
+	uint64_t	first;
+
+	target.timeout_ms = 1000000;
+	mf_engine_target(engine, &target);
+	first = start_request();
+	target.timeout_ms = 2000;
+	mf_engine_target(engine, &target);
+	start_request();
+	while (requests() < before + 2)
+		work_once(100);
+	stopped = true;
+	work_until(outcome_count() + 1);
+	stopped = false;
+	is_outcome(outcome_of(first + 1), MF_OUTCOME_TIMEOUT, 0,
+			   "a request that libcurl has forgotten");
+	ok(outcome_of(first) == NULL && mf_engine_under_way(engine) == 1,
+	   "and the one that has time goes on");
 }
 
 static void
@@ -589,6 +639,8 @@ main(void)
 	test_reuse();
 	test_many();
 	test_targets();
+
+	test_overdue();
 
 	/* The end, with requests in all states. */
 	target = target_at(&faults, "/hang");

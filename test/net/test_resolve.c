@@ -2,14 +2,23 @@
  * test_resolve.c
  *		Names are looked up without waiting, once for all who ask.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
 #include "harness.h"
 
 #include "frame/tap.h"
 #include "net/resolve.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static Server names;
 static MfPoller *waiting;
@@ -99,6 +108,120 @@ is_unknown(const char *host, const char *why)
 	   "%s: %s", host, asker->error);
 }
 
+/* ---- servers that change ------------------------------------------------- */
+
+static char servers[] = "/tmp/mesflow-servers-XXXXXX";
+
+static void
+write_servers(const char *address)
+{
+	FILE	   *file = fopen(servers, "w");
+
+	if (file == NULL || fprintf(file, "nameserver %s\n", address) < 0 ||
+		fclose(file) != 0)
+		abort();
+}
+
+/* The file is looked at once a second. */
+static void
+let_a_second_pass(void)
+{
+	for (int i = 0; i < 1100; i++)
+		pause_briefly();
+}
+
+/* A server on this address, at the port of `names`, that says nothing. */
+static int
+silent_server(const char *address)
+{
+	struct sockaddr_in there = {.sin_family = AF_INET};
+	const int	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	there.sin_port = htons(names.port);
+	if (inet_pton(AF_INET, address, &there.sin_addr) != 1 ||
+		bind(fd, (struct sockaddr *) &there, sizeof(there)) != 0)
+		abort();
+	return fd;
+}
+
+/* Questions that came to it are answered after all, by `names`. */
+static int
+pass_on(int fd)
+{
+	struct sockaddr_in there = {.sin_family = AF_INET};
+	struct sockaddr_in from;
+	socklen_t	from_length = sizeof(from);
+	const int	out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char		packet[4096];
+	ssize_t		length;
+	int			count = 0;
+
+	there.sin_port = htons(names.port);
+	there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(out, (struct sockaddr *) &there, sizeof(there)) != 0)
+		abort();
+	while ((length = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
+							  (struct sockaddr *) &from, &from_length)) > 0)
+	{
+		count++;
+		if (send(out, packet, (size_t) length, 0) != length ||
+			(length = recv(out, packet, sizeof(packet), 0)) <= 0 ||
+			sendto(fd, packet, (size_t) length, 0, (struct sockaddr *) &from,
+				   from_length) != length)
+			abort();
+	}
+	close(out);
+	return count;
+}
+
+static void
+test_servers(void)
+{
+	const int	first = silent_server("127.0.0.3");
+	const int	last = silent_server("127.0.0.4");
+	const int	descriptors = count_descriptors();
+	struct rlimit limit;
+	struct rlimit none;
+	Asker		before;
+	Asker		after;
+	uint64_t	asked;
+
+	close(mkstemp(servers));
+	write_servers("127.0.0.3");
+	resolver = mf_resolver_create(waiting, names.port, names.port, servers);
+	ask("both.test", &before);
+
+	/* There is a question open all the time. */
+	let_a_second_pass();
+	write_servers("127.0.0.1");
+	is_known("loop.test", 1, "127.0.0.1");
+	ok(pass_on(first) > 0, "the first question went to the former server");
+	wait_told(&before, 1);
+	asked = mf_resolver_asked(resolver);
+	is_known("both.test", 2, resolve("both.test")->first);
+	ok(mf_resolver_asked(resolver) == asked, "and its answer counts");
+
+	/* A file that cannot be read changes nothing, and is tried again. */
+	write_servers("127.0.0.4");
+	let_a_second_pass();
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		abort();
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	ask("six.test", &after);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	let_a_second_pass();
+	ask("two.test", &after);
+	ok(pass_on(last) > 0, "the file is read as soon as it can be");
+	mf_resolver_leave(&after.waiter);
+	mf_resolver_free(resolver);
+	ok(count_descriptors() == descriptors, "all channels are closed");
+	close(first);
+	close(last);
+	unlink(servers);
+}
+
 int
 main(void)
 {
@@ -112,7 +235,7 @@ main(void)
 
 	names_start(&names);
 	waiting = mf_poller_create();
-	resolver = mf_resolver_create(waiting, names.port, names.port);
+	resolver = mf_resolver_create(waiting, names.port, names.port, NULL);
 	if (waiting == NULL || resolver == NULL)
 		abort();
 
@@ -184,6 +307,7 @@ main(void)
 	ask("late.test", &many[0]);
 	mf_resolver_free(resolver);
 	ok(many[0].told == 0, "at the end nobody is told any more");
+	test_servers();
 	mf_poller_free(waiting);
 	server_stop(&names);
 	return done_testing();

@@ -349,6 +349,75 @@ test_by_hand(void)
 	   "it sends what it was told");
 }
 
+/* Secrets need not be on the command line. */
+static void
+test_files(void)
+{
+	char		name[] = "/tmp/mesflow-sender-XXXXXX";
+	char		arguments[400];
+	const int	fd = mkstemp(name);
+	static const char secrets[] =
+	"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\r\n\n"
+	"whsec_YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODk=";
+	static const char headers[] = "Authorization: Bearer t\nX-One: @1\n\n";
+
+	snprintf(arguments, sizeof(arguments), "--secret @%s http://127.0.0.1/",
+			 name);
+	is_said(arguments, 2, "nothing is in");
+	if (pwrite(fd, headers, strlen(headers), 0) != (ssize_t) strlen(headers))
+		abort();
+	is_said(arguments, 2, "no secret");
+	snprintf(arguments, sizeof(arguments), "--allow 127.0.0.1 --header @%s "
+			 "--header 'X-Two: @2' http://127.0.0.1:PORT/status/200", name);
+	is_said(arguments, 0, "Status      200");
+	ok(strcmp(header_of(&faults, "authorization"), "Bearer t") == 0 &&
+	   strcmp(header_of(&faults, "x-one"), "@1") == 0 &&
+	   strcmp(header_of(&faults, "x-two"), "@2") == 0, "headers of a file");
+	if (ftruncate(fd, 0) != 0 ||
+		pwrite(fd, secrets, strlen(secrets), 0) != (ssize_t) strlen(secrets))
+		abort();
+	snprintf(arguments, sizeof(arguments), "--allow 127.0.0.1 --secret @%s "
+			 "http://127.0.0.1:PORT/status/200", name);
+	is_said(arguments, 0, "Status      200");
+	ok(strlen(header_of(&faults, "webhook-signature")) == 2 * 47 + 1,
+	   "two secrets of a file");
+	is_said("--secret @/nonexistent http://127.0.0.1/", 2, "cannot read");
+	unlink(name);
+	close(fd);
+}
+
+/* Where few files may be open, it says how much it can do. */
+static void
+test_descriptors(void)
+{
+	const struct rlimit few = {512, 512};
+	MfSenderHello hello;
+	unsigned int answered = 0;
+
+	ok(start(&hello) && hello.slots == MF_SENDER_SLOTS, "slots: %u",
+	   hello.slots);
+	mf_program_kill(&program);
+	finish();
+
+	/* Never to be taken back: this is the last test. */
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		abort();
+	ok(start(&hello) && hello.slots > 100 && hello.slots < 256,
+	   "slots with 512 files: %u", hello.slots);
+	tell_target(1, "/status/200");
+	for (uint64_t i = 0; i < hello.slots; i++)
+		add_request(i, 1, text("{}"));
+	flush(&requests);
+	for (uint64_t i = 0; i < hello.slots && next_outcome(); i++)
+		answered += outcome.status == 200;
+	ok(answered == hello.slots, "all of them are of use: %u", answered);
+	tell_target(1, "/hang");
+	for (uint64_t i = 0; i <= hello.slots; i++)
+		add_request(i, 1, text("{}"));
+	flush(&requests);
+	is_confused("one more than it said");
+}
+
 int
 main(void)
 {
@@ -364,6 +433,8 @@ main(void)
 	test_busy_parent();
 	test_strange_parents();
 	test_by_hand();
+	test_files();
+	test_descriptors();
 	mf_sending_free(&requests);
 	mf_received_free(&received);
 	server_stop(&faults);

@@ -12,6 +12,7 @@
 #include "frame/tap.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
@@ -36,6 +37,8 @@ enum
 static Server names;
 static char folder[] = "/tmp/mesflow-tls-XXXXXX";
 static int	ports[SERVERS];
+static int	full;				/* takes no connection */
+static int	full_port;
 static pid_t nginx;
 static Certificate ca;
 static Certificate other_ca;
@@ -84,6 +87,23 @@ free_port(void)
 	return ntohs(here.sin_port);
 }
 
+/* A socket that listens, and is never looked at; room for so many. */
+static int
+listen_silently(int room, int *port)
+{
+	struct sockaddr_in here = {.sin_family = AF_INET};
+	socklen_t	length = sizeof(here);
+	const int	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (struct sockaddr *) &here, sizeof(here)) != 0 ||
+		listen(fd, room) != 0 ||
+		getsockname(fd, (struct sockaddr *) &here, &length) != 0)
+		abort();
+	*port = ntohs(here.sin_port);
+	return fd;
+}
+
 static bool
 is_open(int port)
 {
@@ -106,9 +126,10 @@ add_server(FILE *file, int which, const char *certificate, const char *more)
 			"location / { return 200 \"$server_protocol $connection $ssl_client_s_dn\\n\"; }\n"
 			"location /down { return 307 http://loop.test:%d/; }\n"
 			"location /across { return 307 https://localhost:%d/; }\n"
-			"location /stay { return 308 /; } }\n", ports[which], folder,
-			certificate, folder, certificate, more, ports[PLAIN],
-			ports[GOOD]);
+			"location /stay { return 308 /; }\n"
+			"location /stuck { proxy_pass http://127.0.0.1:%d; proxy_request_buffering off; } }\n",
+			ports[which], folder, certificate, folder, certificate, more,
+			ports[PLAIN], ports[GOOD], full_port);
 }
 
 static bool
@@ -182,6 +203,11 @@ prepare(void)
 	write_certificate("other_ca", &other_ca);
 	for (int i = 0; i < SERVERS; i++)
 		ports[i] = free_port();
+
+	/* The kernel takes one more than it has room for. */
+	full = listen_silently(0, &full_port);
+	if (!is_open(full_port))
+		abort();
 }
 
 static void
@@ -189,6 +215,7 @@ clean_up(void)
 {
 	char		command[128];
 
+	close(full);
 	kill(nginx, SIGKILL);
 	waitpid(nginx, NULL, 0);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
@@ -305,22 +332,20 @@ test_redirects(void)
 			   "to a host whose name is not in the certificate");
 }
 
-static void
-test_streams(void)
+/* So many at the same time; how many connections they were sent over. */
+static unsigned int
+send_burst(unsigned int count, unsigned int *answered)
 {
-	MfTarget	target = target_for(GOOD, "/");
 	const unsigned int before = outcome_count();
-	uint64_t	first;
-	unsigned int answered = 0;
 	unsigned int connections = 0;
-	long		seen_numbers[90];
+	uint64_t	first = start_request();
+	long		seen_numbers[100];
 
-	mf_engine_target(engine, &target);
-	first = start_request();
-	for (int i = 1; i < 90; i++)
+	for (unsigned int i = 1; i < count; i++)
 		start_request();
-	work_until(before + 90);
-	for (uint64_t i = 0; i < 90; i++)
+	work_until(before + count);
+	*answered = 0;
+	for (uint64_t i = 0; i < count; i++)
 	{
 		const MfOutcome *outcome = outcome_of(first + i);
 		char		response[64];
@@ -329,7 +354,7 @@ test_streams(void)
 
 		snprintf(response, sizeof(response), "%.*s",
 				 (int) outcome->response_length, outcome->response);
-		answered += outcome->kind == MF_OUTCOME_ANSWERED &&
+		*answered += outcome->kind == MF_OUTCOME_ANSWERED &&
 			outcome->status == 200;
 		number = strtol(strchr(response, ' ') == NULL ? "0" :
 						strchr(response, ' '), NULL, 10);
@@ -338,8 +363,98 @@ test_streams(void)
 		if (known == connections)
 			seen_numbers[connections++] = number;
 	}
+	return connections;
+}
+
+static void
+test_streams(void)
+{
+	const MfTarget target = target_for(GOOD, "/");
+	unsigned int answered;
+	unsigned int connections;
+
+	is_outcome(send_one(&target), MF_OUTCOME_ANSWERED, 200, "a connection");
+	connections = send_burst(90, &answered);
 	ok(answered == 90, "90 at the same time: %u", answered);
 	ok(connections <= 4, "over few connections: %u", connections);
+}
+
+/* Did the answer of nginx say that it was asked by this protocol? */
+static bool
+came_by(const MfOutcome *outcome, const char *protocol)
+{
+	return outcome->response_length > strlen(protocol) &&
+		memcmp(outcome->response, protocol, strlen(protocol)) == 0;
+}
+
+/* A peer that takes no more of a body is waited for. */
+static void
+test_windows(void)
+{
+	const bool	alone =
+	curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+	MfTarget	target = target_for(GOOD, "/");
+	char	   *body = malloc(200001);
+	const MfOutcome *outcome;
+	unsigned int turns;
+	uint64_t	tag;
+
+	memset(body, 'w', 200000);
+	body[200000] = '\0';
+	outcome = send_one(&target);
+	ok(came_by(outcome, "HTTP/2.0"), "a small body goes by HTTP/2");
+	tag = start_body(body);
+	work_until(outcome_count() + 1);
+	is_outcome(outcome_of(tag), MF_OUTCOME_ANSWERED, 200, "a large one");
+	ok(came_by(outcome_of(tag), alone ? "HTTP/1.1" : "HTTP/2.0"),
+	   "goes the way that libcurl is good at");
+	tag = start_request();
+	work_until(outcome_count() + 1);
+	ok(came_by(outcome_of(tag), "HTTP/2.0") && outcome_of(tag)->reused,
+	   "and the next small one over the connection from before");
+
+	target = target_for(GOOD, "/stuck");
+	target.timeout_ms = 2000;
+	mf_engine_target(engine, &target);
+	turns = turn_count();
+	tag = start_body(body);
+	work_until(outcome_count() + 1);
+	turns = turn_count() - turns;
+	is_outcome(outcome_of(tag), MF_OUTCOME_TIMEOUT, 0,
+			   "one that reads nothing");
+	ok(turns < 1000, "is waited for: %u turns", turns);
+	free(body);
+}
+
+/* Whoever hangs in the handshake does not hold up others. */
+static void
+test_handshakes(void)
+{
+	MfTarget	target;
+	unsigned int answered;
+	int			port;
+	const int	silent = listen_silently(100, &port);
+	char		url[100];
+
+	/* No connection is left: libcurl does not know yet who has HTTP/2. */
+	engine_close();
+	engine_open(&names);
+	snprintf(url, sizeof(url), "https://loop.test:%d/", port);
+	target = target_of(url);
+	target.timeout_ms = 1000000;
+	target.connect_timeout_ms = 1000000;
+	mf_engine_target(engine, &target);
+	for (int i = 0; i < 20; i++)
+		start_request();
+	for (int i = 0; i < 20; i++)
+		work_once(10);
+	target = target_for(GOOD, "/");
+	mf_engine_target(engine, &target);
+	(void) send_burst(20, &answered);
+	ok(answered == 20, "20 to a server that works: %u", answered);
+	ok(mf_engine_under_way(engine) == 20,
+	   "while 20 wait for one that does not");
+	close(silent);
 }
 
 int
@@ -354,6 +469,8 @@ main(void)
 		test_clients();
 		test_redirects();
 		test_streams();
+		test_windows();
+		test_handshakes();
 	}
 	engine_close();
 	server_stop(&names);

@@ -50,6 +50,7 @@ SELECT test.option_error(o::jsonb) FROM unnest(ARRAY[
 SELECT test.option_error(jsonb_build_object('schedule', (SELECT jsonb_agg(1) FROM generate_series(1, 51))));
 SELECT test.option_error(jsonb_build_object('headers', (SELECT jsonb_object_agg('X-' || g, 'x') FROM generate_series(1, 51) g)));
 SELECT test.option_error(jsonb_build_object('headers', jsonb_build_object('X', repeat('x', 8192))));
+SELECT test.option_error(jsonb_build_object(o, repeat(E'-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', 600))) FROM unnest('{ca,client_cert,client_key}'::text[]) o;
 SELECT test.option_error(jsonb_build_object('allow_private', (SELECT jsonb_agg('x'::text) FROM generate_series(1, 101))));
 
 -- ---- options: those that are taken ---------------------------------------
