@@ -350,11 +350,31 @@ tick_work(void *arg)
 
 /* ---- catching up ---------------------------------------------------------------- */
 
+/*
+ * While the live ones are in a set, live_at is where that began, and whoever
+ * goes on by himself, or has just come, may be further: it waits for them.
+ */
+static bool
+may_go_on(const MfStream *stream)
+{
+	return stream->tick != NULL || mf_moment_shows_more(live_at, stream->at);
+}
+
+static bool
+is_level(const MfStream *stream)
+{
+	return stream->tick == NULL && live_tick == NULL &&
+		!mf_moment_shows_more(live_at, stream->at) &&
+		!mf_moment_shows_more(stream->at, live_at);
+}
+
 static bool
 is_live_again(MfStream *stream)
 {
-	if (stream->tick != NULL || stream->at != live_at || live_tick != NULL)
+	if (!is_level(stream))
 		return false;
+	mf_moment_release(stream->at);
+	stream->at = mf_moment_share(live_at);
 	stream->live = true;
 	live_count++;
 	return true;
@@ -380,10 +400,10 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 	bool		ended = false;
 	int64		id;
 
+	if (!may_go_on(stream))
+		return false;
 	if (stream->tick == NULL)
 	{
-		if (stream->at == live_at)
-			return false;
 		stream->tick = mf_tick_make(stream->at, live_at);
 		stream->read_id = 0;
 	}
@@ -463,9 +483,10 @@ is_anybody_behind(void)
 	dlist_foreach(iter, &mf_endpoints)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
+		MfStream   *stream = endpoint->stream;
 
-		if (endpoint->stream != NULL && !endpoint->stream->live && has_room(endpoint, bytes) &&
-			(endpoint->stream->tick != NULL || endpoint->stream->at != live_at || live_tick == NULL))
+		if (stream != NULL && !stream->live && has_room(endpoint, bytes) &&
+			(may_go_on(stream) || is_level(stream)))
 			return true;
 	}
 	return false;
@@ -532,7 +553,7 @@ void
 mf_stream_turn(int64 now, bool woken)
 {
 	bool		active = is_anybody_active();
-	CatchUp		work = {.until = now + CATCH_UP_MS};
+	CatchUp		work = {0};
 	bool		news = false;
 
 	pg_atomic_write_u32(&mf_shared->events_wanted, active ? 1 : 0);
@@ -548,6 +569,8 @@ mf_stream_turn(int64 now, bool woken)
 	}
 	if (tick_wanted || now >= tick_due || live_tick != NULL)
 	{
+		bool		goes_on = live_tick != NULL;
+
 		if (!try("reading events", tick_work, &news, now))
 			return;
 		if (news)
@@ -555,14 +578,18 @@ mf_stream_turn(int64 now, bool woken)
 			mf_delivery_due(now);
 			return;
 		}
-		tick_wanted = false;
+
+		/* What woke us while they were in a set may be beyond it. */
+		tick_wanted = goes_on;
 		tick_due = now + TICK_MS;
-		if (live_tick != NULL)
+		if (tick_wanted || live_tick != NULL)
 			mf_delivery_due(now);
 	}
 	mf_delivery_due(tick_due);
 	if (is_anybody_behind())
 	{
+		/* Time of its own, however long the live ones took. */
+		work.until = mf_wait_now() + CATCH_UP_MS;
 		if (!try("catching up", catch_up_work, &work, now))
 			return;
 		if (work.more)

@@ -54,6 +54,7 @@ typedef struct MfStream
 extern MfMoment *mf_moment_make(const MfMark *mark);
 extern MfMoment *mf_moment_share(MfMoment *moment);
 extern void mf_moment_release(MfMoment *moment);
+extern bool mf_moment_shows_more(const MfMoment *moment, const MfMoment *than);
 extern MfTick *mf_tick_make(MfMoment *seen, MfMoment *upto);
 extern MfTick *mf_tick_share(MfTick *tick);
 extern void mf_tick_release(MfTick *tick);
