@@ -12,10 +12,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "outbox/outbox.h"
 #include "stream.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -23,6 +21,9 @@
 /* Events read in one transaction, and how long catching up may take a turn. */
 #define LIVE_PORTION	1000
 #define PORTION			500
+
+/* Bodies in a portion, also of events that nobody wants in the end. */
+#define PORTION_BYTES	(4 * 1024 * 1024)
 #define CATCH_UP_MS		30
 
 /* Without being woken: what committed without a callback. */
@@ -38,32 +39,6 @@ static int	failures = 0;
 static int64 not_before = 0;
 
 /* ---- what an endpoint holds -------------------------------------------------- */
-
-static int
-compare_ids(const void *left, const void *right)
-{
-	int64		a = *(const int64 *) left;
-	int64		b = *(const int64 *) right;
-
-	return (a > b) - (a < b);
-}
-
-static void
-take_done(MfStream *stream, Datum done)
-{
-	Datum	   *ids;
-
-	if (done == 0)
-		return;
-	deconstruct_array(DatumGetArrayTypeP(done), INT8OID, sizeof(int64), true,
-					  TYPALIGN_DOUBLE, &ids, NULL, &stream->done_count);
-	if (stream->done_count == 0)
-		return;
-	stream->done = MemoryContextAlloc(mf_delivery_context, stream->done_count * sizeof(int64));
-	for (int i = 0; i < stream->done_count; i++)
-		stream->done[i] = DatumGetInt64(ids[i]);
-	qsort(stream->done, stream->done_count, sizeof(int64), compare_ids);
-}
 
 void
 mf_stream_open(MfEndpoint *endpoint, const MfMark *seen, const MfMark *upto,
@@ -81,7 +56,7 @@ mf_stream_open(MfEndpoint *endpoint, const MfMark *seen, const MfMark *upto,
 		mf_moment_release(end);
 		stream->read_id = last_id;
 	}
-	take_done(stream, done);
+	mf_done_take(stream, done);
 	endpoint->stream = stream;
 	tick_wanted = true;
 }
@@ -183,26 +158,6 @@ has_room(const MfEndpoint *endpoint, Size bytes)
 
 /* ---- offering ------------------------------------------------------------------ */
 
-/* Was it done by an earlier life of this worker?  Then it is forgotten here. */
-static bool
-was_done(MfStream *stream, int64 id)
-{
-	int64	   *found;
-
-	if (stream->done_count == 0)
-		return false;
-	found = bsearch(&id, stream->done, stream->done_count, sizeof(int64), compare_ids);
-	if (found == NULL)
-		return false;
-	memmove(found, found + 1, (stream->done + stream->done_count - found - 1) * sizeof(int64));
-	if (--stream->done_count == 0)
-	{
-		pfree(stream->done);
-		stream->done = NULL;
-	}
-	return true;
-}
-
 static void
 offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEventCopy **copy)
 {
@@ -213,7 +168,7 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 	if (!dlist_is_empty(&endpoint->held) &&
 		dlist_tail_element(MfDelivery, stream_node, &endpoint->held)->id == id)
 		return;
-	done = was_done(endpoint->stream, id);
+	done = mf_done_forget(endpoint->stream, id);
 	if (!done && !mf_wants(endpoint, slot, copy))
 		return;
 	if (*copy == NULL)
@@ -230,6 +185,17 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 	}
 	else
 		mf_line_add(delivery);
+}
+
+/* Done with an event; the bytes of its copy, if one was made. */
+static Size
+forget_copy(MfEventCopy *copy)
+{
+	Size		size = copy == NULL ? 0 : copy->size;
+
+	if (copy != NULL)
+		mf_event_release(copy);
+	return size;
 }
 
 /* ---- live --------------------------------------------------------------------- */
@@ -279,9 +245,10 @@ read_live_portion(Snapshot snapshot, Size bytes)
 	.last_id = live_id,.origin = mf_outbox_origin(),.slot = MF_ANY_SLOT};
 	MfReader   *reader = mf_reader_open(&range, snapshot);
 	int			count = 0;
+	Size		looked_at = 0;
 	bool		ended = false;
 
-	while (live_count > 0 && count++ < LIVE_PORTION)
+	while (live_count > 0 && count++ < LIVE_PORTION && looked_at < PORTION_BYTES)
 	{
 		int64		id;
 		TupleTableSlot *slot = mf_reader_next(reader, &id);
@@ -301,8 +268,7 @@ read_live_portion(Snapshot snapshot, Size bytes)
 			if (is_full(endpoint, bytes))
 				part(endpoint->stream, id);
 		}
-		if (copy != NULL)
-			mf_event_release(copy);
+		looked_at += forget_copy(copy);
 		live_id = id;
 	}
 	mf_reader_close(reader);
@@ -397,6 +363,7 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 	MfRange		range = {.origin = mf_outbox_origin(),.slot = MF_ANY_SLOT};
 	MfReader   *reader;
 	int			count = 0;
+	Size		looked_at = 0;
 	bool		ended = false;
 	int64		id;
 
@@ -411,7 +378,7 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 	range.upto = stream->tick->upto->mark;
 	range.last_id = stream->read_id;
 	reader = mf_reader_open(&range, snapshot);
-	while (!ended && !is_full(endpoint, bytes) && count++ < PORTION)
+	while (!is_full(endpoint, bytes) && count++ < PORTION && looked_at < PORTION_BYTES)
 	{
 		TupleTableSlot *slot = mf_reader_next(reader, &id);
 		MfEventCopy *copy = NULL;
@@ -420,8 +387,7 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 		if (ended)
 			break;
 		offer(endpoint, slot, id, stream->tick, &copy);
-		if (copy != NULL)
-			mf_event_release(copy);
+		looked_at += forget_copy(copy);
 		stream->read_id = id;
 	}
 	mf_reader_close(reader);

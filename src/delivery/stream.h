@@ -74,6 +74,14 @@ extern void mf_stream_position(MfEndpoint *endpoint, const MfMark **seen,
 extern void mf_stream_hold(MfDelivery *delivery, MfTick *tick);
 extern void mf_stream_let_go(MfDelivery *delivery);
 
+/* ---- done.c ---- */
+
+/* From the column of its cursor; 0: none. */
+extern void mf_done_take(MfStream *stream, Datum done);
+
+/* Was it done by an earlier life of this worker?  Then it is forgotten here. */
+extern bool mf_done_forget(MfStream *stream, int64 id);
+
 /* ---- wants.c ---- */
 
 /*

@@ -44,12 +44,17 @@ evaluate(JsonPath *path, const char *body)
 static bool
 path_matches(JsonPath *path, const char *body)
 {
+	static MemoryContext scratch = NULL;
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile bool matches = true;
 
+	/* A body takes many times its size, and a transaction sees many. */
+	if (scratch == NULL)
+		scratch = AllocSetContextCreate(mf_delivery_context, "mesflow filtering",
+										ALLOCSET_DEFAULT_SIZES);
 	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	MemoryContextSwitchTo(scratch);
 	PG_TRY();
 	{
 		matches = evaluate(path, body);
@@ -57,12 +62,13 @@ path_matches(JsonPath *path, const char *body)
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(context);
+		MemoryContextSwitchTo(scratch);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
+	MemoryContextReset(scratch);
 	CurrentResourceOwner = owner;
 	return matches;
 }
