@@ -8,6 +8,7 @@
  *		events.c		copies of events, shared by the deliveries of them
  *		rows.c			deliveries from the rows of _pending
  *		stream.c		reads the outbox into the lines of the endpoints
+ *		done.c			what was done before the worker started
  *		wants.c			which events an endpoint wants
  *		moment.c		moments of the outbox, and sets of events between two
  *		line.c			who is next at an endpoint: retries

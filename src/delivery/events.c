@@ -68,17 +68,28 @@ put_text(char **at, Datum value, bool is_null)
 	return start;
 }
 
-/* Texts are not toasted; of the values of one row. */
+/*
+ * Of the values of one row.  Many are read in a transaction, so what texts
+ * that are toasted unfold to is given back at once.
+ */
 static MfEventCopy *
-make_event(const Datum *values, const bool *nulls)
+make_event(Datum *values, const bool *nulls)
 {
 	static const int texts[] = {EVENT_TYPE, EVENT_KEY, EVENT_PARTNER, EVENT_TRACEPARENT, EVENT_BODY};
+	Datum		stored[lengthof(texts)];
 	Size		size = sizeof(MfEventCopy);
 	MfEventCopy *event;
 	char	   *at;
 
 	for (int i = 0; i < (int) lengthof(texts); i++)
-		size += text_size(values[texts[i]], nulls[texts[i]]);
+	{
+		Datum	   *value = &values[texts[i]];
+
+		stored[i] = *value;
+		if (!nulls[texts[i]])
+			*value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(*value));
+		size += text_size(*value, nulls[texts[i]]);
+	}
 	event = MemoryContextAllocExtended(mf_delivery_context, size, MCXT_ALLOC_HUGE);
 	memset(event, 0, sizeof(MfEventCopy));
 	event->references = 1;
@@ -101,17 +112,10 @@ make_event(const Datum *values, const bool *nulls)
 	event->traceparent = put_text(&at, values[EVENT_TRACEPARENT], nulls[EVENT_TRACEPARENT]);
 	event->body = put_text(&at, values[EVENT_BODY], false);
 	event->body_length = text_size(values[EVENT_BODY], false) - 1;
-	return event;
-}
-
-static void
-detoast_texts(Datum *values, const bool *nulls)
-{
-	static const int texts[] = {EVENT_TYPE, EVENT_KEY, EVENT_PARTNER, EVENT_TRACEPARENT, EVENT_BODY};
-
 	for (int i = 0; i < (int) lengthof(texts); i++)
-		if (!nulls[texts[i]])
-			values[texts[i]] = PointerGetDatum(PG_DETOAST_DATUM_PACKED(values[texts[i]]));
+		if (values[texts[i]] != stored[i])
+			pfree(DatumGetPointer(values[texts[i]]));
+	return event;
 }
 
 /* Of a row of the outbox. */
@@ -132,7 +136,6 @@ mf_event_copy(TupleTableSlot *slot)
 	}
 	for (int i = 0; i < EVENT_COLUMNS; i++)
 		values[i] = slot_getattr(slot, columns[i], &nulls[i]);
-	detoast_texts(values, nulls);
 	return make_event(values, nulls);
 }
 
@@ -204,7 +207,6 @@ load_work(void *arg)
 
 		for (int i = 0; i < EVENT_COLUMNS; i++)
 			nulls[i] = !mf_plan_find(row, i + 1, &values[i]);
-		detoast_texts(values, nulls);
 		event = make_event(values, nulls);
 		for (int i = 0; i < load->count; i++)
 			if (load->deliveries[i]->id == event->id && load->events[i] == NULL)

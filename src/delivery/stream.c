@@ -12,10 +12,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "outbox/outbox.h"
 #include "stream.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -23,6 +21,9 @@
 /* Events read in one transaction, and how long catching up may take a turn. */
 #define LIVE_PORTION	1000
 #define PORTION			500
+
+/* Bodies in a portion, also of events that nobody wants in the end. */
+#define PORTION_BYTES	(4 * 1024 * 1024)
 #define CATCH_UP_MS		30
 
 /* Without being woken: what committed without a callback. */
@@ -38,32 +39,6 @@ static int	failures = 0;
 static int64 not_before = 0;
 
 /* ---- what an endpoint holds -------------------------------------------------- */
-
-static int
-compare_ids(const void *left, const void *right)
-{
-	int64		a = *(const int64 *) left;
-	int64		b = *(const int64 *) right;
-
-	return (a > b) - (a < b);
-}
-
-static void
-take_done(MfStream *stream, Datum done)
-{
-	Datum	   *ids;
-
-	if (done == 0)
-		return;
-	deconstruct_array(DatumGetArrayTypeP(done), INT8OID, sizeof(int64), true,
-					  TYPALIGN_DOUBLE, &ids, NULL, &stream->done_count);
-	if (stream->done_count == 0)
-		return;
-	stream->done = MemoryContextAlloc(mf_delivery_context, stream->done_count * sizeof(int64));
-	for (int i = 0; i < stream->done_count; i++)
-		stream->done[i] = DatumGetInt64(ids[i]);
-	qsort(stream->done, stream->done_count, sizeof(int64), compare_ids);
-}
 
 void
 mf_stream_open(MfEndpoint *endpoint, const MfMark *seen, const MfMark *upto,
@@ -81,7 +56,7 @@ mf_stream_open(MfEndpoint *endpoint, const MfMark *seen, const MfMark *upto,
 		mf_moment_release(end);
 		stream->read_id = last_id;
 	}
-	take_done(stream, done);
+	mf_done_take(stream, done);
 	endpoint->stream = stream;
 	tick_wanted = true;
 }
@@ -183,26 +158,6 @@ has_room(const MfEndpoint *endpoint, Size bytes)
 
 /* ---- offering ------------------------------------------------------------------ */
 
-/* Was it done by an earlier life of this worker?  Then it is forgotten here. */
-static bool
-was_done(MfStream *stream, int64 id)
-{
-	int64	   *found;
-
-	if (stream->done_count == 0)
-		return false;
-	found = bsearch(&id, stream->done, stream->done_count, sizeof(int64), compare_ids);
-	if (found == NULL)
-		return false;
-	memmove(found, found + 1, (stream->done + stream->done_count - found - 1) * sizeof(int64));
-	if (--stream->done_count == 0)
-	{
-		pfree(stream->done);
-		stream->done = NULL;
-	}
-	return true;
-}
-
 static void
 offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEventCopy **copy)
 {
@@ -213,7 +168,7 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 	if (!dlist_is_empty(&endpoint->held) &&
 		dlist_tail_element(MfDelivery, stream_node, &endpoint->held)->id == id)
 		return;
-	done = was_done(endpoint->stream, id);
+	done = mf_done_forget(endpoint->stream, id);
 	if (!done && !mf_wants(endpoint, slot, copy))
 		return;
 	if (*copy == NULL)
@@ -230,6 +185,17 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 	}
 	else
 		mf_line_add(delivery);
+}
+
+/* Done with an event; the bytes of its copy, if one was made. */
+static Size
+forget_copy(MfEventCopy *copy)
+{
+	Size		size = copy == NULL ? 0 : copy->size;
+
+	if (copy != NULL)
+		mf_event_release(copy);
+	return size;
 }
 
 /* ---- live --------------------------------------------------------------------- */
@@ -279,9 +245,10 @@ read_live_portion(Snapshot snapshot, Size bytes)
 	.last_id = live_id,.origin = mf_outbox_origin(),.slot = MF_ANY_SLOT};
 	MfReader   *reader = mf_reader_open(&range, snapshot);
 	int			count = 0;
+	Size		looked_at = 0;
 	bool		ended = false;
 
-	while (live_count > 0 && count++ < LIVE_PORTION)
+	while (live_count > 0 && count++ < LIVE_PORTION && looked_at < PORTION_BYTES)
 	{
 		int64		id;
 		TupleTableSlot *slot = mf_reader_next(reader, &id);
@@ -301,8 +268,7 @@ read_live_portion(Snapshot snapshot, Size bytes)
 			if (is_full(endpoint, bytes))
 				part(endpoint->stream, id);
 		}
-		if (copy != NULL)
-			mf_event_release(copy);
+		looked_at += forget_copy(copy);
 		live_id = id;
 	}
 	mf_reader_close(reader);
@@ -350,11 +316,31 @@ tick_work(void *arg)
 
 /* ---- catching up ---------------------------------------------------------------- */
 
+/*
+ * While the live ones are in a set, live_at is where that began, and whoever
+ * goes on by himself, or has just come, may be further: it waits for them.
+ */
+static bool
+may_go_on(const MfStream *stream)
+{
+	return stream->tick != NULL || mf_moment_shows_more(live_at, stream->at);
+}
+
+static bool
+is_level(const MfStream *stream)
+{
+	return stream->tick == NULL && live_tick == NULL &&
+		!mf_moment_shows_more(live_at, stream->at) &&
+		!mf_moment_shows_more(stream->at, live_at);
+}
+
 static bool
 is_live_again(MfStream *stream)
 {
-	if (stream->tick != NULL || stream->at != live_at || live_tick != NULL)
+	if (!is_level(stream))
 		return false;
+	mf_moment_release(stream->at);
+	stream->at = mf_moment_share(live_at);
 	stream->live = true;
 	live_count++;
 	return true;
@@ -377,13 +363,14 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 	MfRange		range = {.origin = mf_outbox_origin(),.slot = MF_ANY_SLOT};
 	MfReader   *reader;
 	int			count = 0;
+	Size		looked_at = 0;
 	bool		ended = false;
 	int64		id;
 
+	if (!may_go_on(stream))
+		return false;
 	if (stream->tick == NULL)
 	{
-		if (stream->at == live_at)
-			return false;
 		stream->tick = mf_tick_make(stream->at, live_at);
 		stream->read_id = 0;
 	}
@@ -391,7 +378,7 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 	range.upto = stream->tick->upto->mark;
 	range.last_id = stream->read_id;
 	reader = mf_reader_open(&range, snapshot);
-	while (!ended && !is_full(endpoint, bytes) && count++ < PORTION)
+	while (!is_full(endpoint, bytes) && count++ < PORTION && looked_at < PORTION_BYTES)
 	{
 		TupleTableSlot *slot = mf_reader_next(reader, &id);
 		MfEventCopy *copy = NULL;
@@ -400,8 +387,7 @@ read_portion(MfEndpoint *endpoint, Snapshot snapshot, Size bytes)
 		if (ended)
 			break;
 		offer(endpoint, slot, id, stream->tick, &copy);
-		if (copy != NULL)
-			mf_event_release(copy);
+		looked_at += forget_copy(copy);
 		stream->read_id = id;
 	}
 	mf_reader_close(reader);
@@ -463,9 +449,10 @@ is_anybody_behind(void)
 	dlist_foreach(iter, &mf_endpoints)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
+		MfStream   *stream = endpoint->stream;
 
-		if (endpoint->stream != NULL && !endpoint->stream->live && has_room(endpoint, bytes) &&
-			(endpoint->stream->tick != NULL || endpoint->stream->at != live_at || live_tick == NULL))
+		if (stream != NULL && !stream->live && has_room(endpoint, bytes) &&
+			(may_go_on(stream) || is_level(stream)))
 			return true;
 	}
 	return false;
@@ -532,7 +519,7 @@ void
 mf_stream_turn(int64 now, bool woken)
 {
 	bool		active = is_anybody_active();
-	CatchUp		work = {.until = now + CATCH_UP_MS};
+	CatchUp		work = {0};
 	bool		news = false;
 
 	pg_atomic_write_u32(&mf_shared->events_wanted, active ? 1 : 0);
@@ -548,6 +535,8 @@ mf_stream_turn(int64 now, bool woken)
 	}
 	if (tick_wanted || now >= tick_due || live_tick != NULL)
 	{
+		bool		goes_on = live_tick != NULL;
+
 		if (!try("reading events", tick_work, &news, now))
 			return;
 		if (news)
@@ -555,14 +544,18 @@ mf_stream_turn(int64 now, bool woken)
 			mf_delivery_due(now);
 			return;
 		}
-		tick_wanted = false;
+
+		/* What woke us while they were in a set may be beyond it. */
+		tick_wanted = goes_on;
 		tick_due = now + TICK_MS;
-		if (live_tick != NULL)
+		if (tick_wanted || live_tick != NULL)
 			mf_delivery_due(now);
 	}
 	mf_delivery_due(tick_due);
 	if (is_anybody_behind())
 	{
+		/* Time of its own, however long the live ones took. */
+		work.until = mf_wait_now() + CATCH_UP_MS;
 		if (!try("catching up", catch_up_work, &work, now))
 			return;
 		if (work.more)

@@ -54,6 +54,7 @@ typedef struct MfStream
 extern MfMoment *mf_moment_make(const MfMark *mark);
 extern MfMoment *mf_moment_share(MfMoment *moment);
 extern void mf_moment_release(MfMoment *moment);
+extern bool mf_moment_shows_more(const MfMoment *moment, const MfMoment *than);
 extern MfTick *mf_tick_make(MfMoment *seen, MfMoment *upto);
 extern MfTick *mf_tick_share(MfTick *tick);
 extern void mf_tick_release(MfTick *tick);
@@ -72,6 +73,14 @@ extern void mf_stream_position(MfEndpoint *endpoint, const MfMark **seen,
 /* Adds to the deliveries it holds, or takes from them. */
 extern void mf_stream_hold(MfDelivery *delivery, MfTick *tick);
 extern void mf_stream_let_go(MfDelivery *delivery);
+
+/* ---- done.c ---- */
+
+/* From the column of its cursor; 0: none. */
+extern void mf_done_take(MfStream *stream, Datum done);
+
+/* Was it done by an earlier life of this worker?  Then it is forgotten here. */
+extern bool mf_done_forget(MfStream *stream, int64 id);
 
 /* ---- wants.c ---- */
 

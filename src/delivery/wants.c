@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "pgtime.h"
 #include "stream.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -13,57 +14,83 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-/* A predicate has to be true, a path to find something. */
+/*
+ * A predicate has to be true; of another path there must be an item that is
+ * neither null nor false.  Times without a zone are UTC.  _event_passes() is
+ * the same in SQL.
+ */
 static bool
 evaluate(JsonPath *path, const char *body)
 {
 	LOCAL_FCINFO(call, 4);
-	Datum		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(body));
-	Datum		none = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	Datum		matches;
+	Datum		found;
+	JsonbValue	item;
 
 	InitFunctionCallInfoData(*call, NULL, 4, InvalidOid, NULL, NULL);
-	call->args[0].value = document;
+	call->args[0].value = DirectFunctionCall1(jsonb_in, CStringGetDatum(body));
 	call->args[1].value = PointerGetDatum(path);
-	call->args[2].value = none;
+	call->args[2].value = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 	call->args[3].value = BoolGetDatum(true);
 	for (int i = 0; i < 4; i++)
 		call->args[i].isnull = false;
-	matches = jsonb_path_match(call);
-	if (!call->isnull)
-		return DatumGetBool(matches);
-	call->isnull = false;
-	matches = jsonb_path_exists(call);
-	return !call->isnull && DatumGetBool(matches);
+	found = jsonb_path_query_first_tz(call);
+	if (call->isnull)
+		return false;
+	if (!JsonbExtractScalar(&DatumGetJsonbP(found)->root, &item))
+		return true;
+	return item.type != jbvNull && (item.type != jbvBool || item.val.boolean);
+}
+
+/* May the same go well another time? */
+static bool
+is_passing(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_SYSTEM_ERROR;
 }
 
 /*
- * Does the body satisfy it?  One that cannot be judged is sent: whoever gets
- * it can see.
+ * Does the body satisfy it?  One that makes an error does not.  An error that
+ * says nothing about the body is the caller's: the event is read again.
  */
 static bool
 path_matches(JsonPath *path, const char *body)
 {
+	static MemoryContext scratch = NULL;
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool matches = true;
+	pg_tz	   *zone = session_timezone;
+	ErrorData  *volatile error = NULL;
+	volatile bool matches = false;
 
+	/* A body takes many times its size, and a transaction sees many. */
+	if (scratch == NULL)
+		scratch = AllocSetContextCreate(mf_delivery_context, "mesflow filtering",
+										ALLOCSET_DEFAULT_SIZES);
 	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	MemoryContextSwitchTo(scratch);
 	PG_TRY();
 	{
+		session_timezone = pg_tzset("GMT");
 		matches = evaluate(path, body);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		MemoryContextSwitchTo(context);
+		MemoryContextSwitchTo(scratch);
+		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
+	session_timezone = zone;
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (error != NULL && is_passing(error))
+		ReThrowError(error);
+	MemoryContextReset(scratch);
 	return matches;
 }
 

@@ -79,6 +79,12 @@ SELECT mesflow._bare_url(u) FROM unnest(ARRAY['https://u:p@partner.example/x?a=b
 -- ---- filters ---------------------------------------------------------------
 SELECT f AS filter, mesflow._event_passes(f::jsonpath, '{"a": {"b": 5, "n": null, "f": false, "t": "x"}}') AS passes
   FROM unnest(ARRAY[NULL, '$.a.b > 4', '$.a.b > 5', '$.a.b > "x"', '$.a.c == 1', '$.a ? (@.b > 4)', '$.a ? (@.b > 5)', '$.a.t', '$.a.n', '$.a.f', 'strict $.c', 'strict $.c == 1', 'exists($.a.b)', '$.a.t like_regex "^x"']) f;
+-- Times compare whatever the session's zone, and what raises an error does not pass: a time without a zone beside one that has one, a character that jsonb does not know.
+SET timezone = 'America/New_York';
+SELECT f AS filter, b AS body, mesflow._event_passes(f::jsonpath, b) AS passes
+  FROM unnest(ARRAY['$.at.datetime() > "2026-01-01".datetime()', '$.at ? (@.datetime() > "2026-01-01".datetime())', '$.at']) f,
+       unnest(ARRAY['{"at": "2025-05-05 10:00:00+00"}', '{"at": "2026-01-01 00:00:01+00"}', '{"at": "2026-01-01 00:00:00+00"}', '{"at": "2025-12-31"}', '{"at": "soon"}', '{"at": "\u0000"}', '{"at": ']) b;
+RESET timezone;
 SELECT p, string_agg(t, ' ') FILTER (WHERE mesflow._wants_type(ARRAY[p], t)) AS wants
   FROM unnest('{*,order.*,order.priced,ord.*,order.priced.*}'::text[]) p, unnest('{order.priced,order.priced.x,order,model.measured,orders.x}'::text[]) t GROUP BY p ORDER BY p;
 

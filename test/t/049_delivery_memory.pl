@@ -87,6 +87,23 @@ sub deliver_badly
 $node->stays_flat($worker, \&deliver_badly);
 is(join(' ', $node->senders), $sender, 'the sender is the same process');
 
+# ---- large bodies that filters look into --------------------------------------------------
+
+sub most_pages
+{
+	my ($kilobytes) = slurp_file("/proc/$worker/status") =~ /VmHWM:\s+(\d+)/;
+
+	return $kilobytes;
+}
+
+$node->sql(qq{SELECT mesflow.alter_endpoint('$_', event_types => '{good.*,bad.*}')}) foreach qw(a b c);
+my $most = most_pages();
+$node->endpoint($receiver, "picky$_", types => ['large.*'], options => { filter => "\$.data.for == $_" }) foreach 1, 2;
+$node->sql(q{SELECT count(mesflow.emit('large.a', 'key', jsonb_build_object('for', 0, 'filler', repeat('x', 900000)))) FROM generate_series(1, 150)});
+$node->sql(q{SELECT mesflow.emit('large.b', 'key', '{"for": 1}'), mesflow.emit('large.b', 'key', '{"for": 2}')});
+$receiver->await(1, "/picky$_", "filter $_ has looked into bodies of 135 MB") foreach 1, 2;
+cmp_ok(most_pages() - $most, '<', 64 * 1024, 'the worker never held nearly as much');
+
 # ---- what hangs ------------------------------------------------------------------------
 
 $receiver->path("/$_", mode => 'hang') foreach qw(a b);
