@@ -23,6 +23,7 @@
  *		record.c		writes down what came of it, in groups
  *		record_write.c	the statements that do
  *		aside.c			endpoints whose rows somebody holds
+ *		receipts.c		receipts that somebody is about to write
  *		delivery_worker.c	the order of these things in a turn
  *
  * A delivery comes from the stream, or from a row of _pending.  It stands in

@@ -569,6 +569,6 @@ mf_record_receipts(int64 now)
 	if (now >= due)
 	{
 		(void) mf_worker_try("writing receipts", receipts_work, NULL);
-		due = now + RECEIPTS_MS;
+		due = mf_wait_now() + RECEIPTS_MS;
 	}
 }
