@@ -102,19 +102,55 @@ COMMENT ON FUNCTION _health_delivery() IS
 
 CREATE TABLE _receipts_due (
   system text NOT NULL REFERENCES systems (code) ON UPDATE CASCADE ON DELETE CASCADE,
-  order_id uuid NOT NULL
+  order_id uuid NOT NULL,
+  tried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (system, order_id)
 );
 COMMENT ON TABLE _receipts_due IS 'Receipts by delivery that could not be written at once, because somebody''s transaction held the row.';
+CREATE INDEX ON _receipts_due (tried_at);
+
+CREATE FUNCTION _receipts_to_make(system text, order_ids uuid[]) RETURNS uuid[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_receipts_to_make';
+COMMENT ON FUNCTION _receipts_to_make(text, uuid[]) IS 'Those of these orders that have no receipt of this system, not even one of a transaction that has still to commit.';
+
+CREATE FUNCTION _receive_free(system text, order_ids uuid[]) RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20ms'
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+  now constant timestamptz := clock_timestamp();
+BEGIN
+  -- Rows that are there and that nobody holds.
+  WITH free AS (
+    SELECT r.order_id FROM mesflow._receipts r
+     WHERE r.order_id = ANY ($2) AND r.system = $1 AND r.received_at IS NULL ORDER BY r.order_id FOR NO KEY UPDATE SKIP LOCKED
+  )
+  UPDATE mesflow._receipts r SET received_at = now, via = 'delivery' FROM free f WHERE r.order_id = f.order_id AND r.system = $1;
+  -- Here it waits only for who begins at this moment to write the same.
+  PERFORM mesflow._receive_by_ack($1, mesflow._receipts_to_make($1, $2));
+  RETURN ARRAY(SELECT DISTINCT u FROM unnest($2) u
+                WHERE u IS NOT NULL AND NOT EXISTS (SELECT FROM mesflow._receipts r WHERE r.order_id = u AND r.system = $1 AND r.received_at IS NOT NULL));
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+  RETURN ARRAY(SELECT DISTINCT u FROM unnest($2) u WHERE u IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION _receive_free(text, uuid[]) IS '_receive_by_ack() of all that nobody''s transaction holds; returns the others.';
 
 CREATE FUNCTION _receive_by_delivery(system text, order_ids uuid[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '20ms'
 AS $$
+#variable_conflict use_column
 BEGIN
-  PERFORM mesflow._receive_by_ack($1, $2);
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-  INSERT INTO mesflow._receipts_due (system, order_id) SELECT $1, u FROM unnest($2) u;
+  INSERT INTO mesflow._receipts_due (system, order_id) SELECT $1, u FROM unnest(mesflow._receive_free($1, $2)) u ORDER BY u
+  ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION _receive_by_delivery(text, uuid[]) IS '_receive_by_ack() without waiting for anybody: what has to wait is noted, see _receive_due().';
@@ -122,19 +158,24 @@ COMMENT ON FUNCTION _receive_by_delivery(text, uuid[]) IS '_receive_by_ack() wit
 CREATE FUNCTION _receive_due() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '20ms'
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  portion constant integer := 1000;
   due record;
+  held uuid[];
 BEGIN
-  FOR due IN SELECT d.ctid AS place, d.system, d.order_id FROM mesflow._receipts_due d LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
-    BEGIN
-      PERFORM mesflow._receive_by_ack(due.system, ARRAY[due.order_id]);
-      DELETE FROM mesflow._receipts_due d WHERE d.ctid = due.place;
-    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-      NULL;
-    END;
+  FOR due IN SELECT d.system, array_agg(d.order_id) AS orders, sum(count(*)) OVER () AS tried
+               FROM (SELECT t.system, t.order_id FROM mesflow._receipts_due t ORDER BY t.tried_at LIMIT portion) d GROUP BY d.system ORDER BY d.system LOOP
+    held := mesflow._receive_free(due.system, due.orders);
+    DELETE FROM mesflow._receipts_due d WHERE d.system = due.system AND d.order_id = ANY (due.orders) AND d.order_id <> ALL (held);
+    -- What has still to wait lets others have their turn.
+    IF due.tried = portion THEN
+      UPDATE mesflow._receipts_due d SET tried_at = clock_timestamp() WHERE d.system = due.system AND d.order_id = ANY (held);
+    END IF;
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _receive_due() IS 'Writes receipts that had to wait, up to 100; what still has to wait stays.';
+COMMENT ON FUNCTION _receive_due() IS 'Writes receipts that had to wait, up to 1000, those first that were not tried for the longest; what still has to wait stays.';

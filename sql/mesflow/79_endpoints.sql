@@ -15,7 +15,7 @@ BEGIN
   IF pg_is_in_recovery() THEN
     PERFORM mesflow._refuse_on_standby();
   END IF;
-  -- Its cursor first, as the delivery worker takes them.
+  -- Its cursor first, as the delivery worker takes them: whose cursor it does not get, it leaves alone until then.
   PERFORM FROM mesflow._cursors c WHERE c.name = 'endpoint ' || $1 AND c.kind = 'internal' FOR NO KEY UPDATE;
   SELECT * INTO e FROM mesflow._endpoints t WHERE t.name = $1 FOR NO KEY UPDATE;
   IF NOT FOUND THEN

@@ -23,6 +23,8 @@
  *		life.c			lives of the worker that ended too soon
  *		record.c		writes down what came of it, in groups
  *		record_write.c	the statements that do
+ *		aside.c			endpoints whose rows somebody holds
+ *		receipts.c		receipts that somebody is about to write
  *		delivery_worker.c	the order of these things in a turn
  *
  * A delivery comes from the stream, or from a row of _pending.  It stands in
@@ -247,6 +249,9 @@ struct MfEndpoint
 	int64		rows_upto;		/* rows up to this id are held */
 	bool		dirty;			/* its cursor is to be written */
 	struct MfPosition *position;	/* in the group that is being written */
+	int64		aside_until;	/* somebody holds its rows: nothing is sent
+								 * before; 0: nobody does */
+	bool		alone;			/* perhaps so: written by itself */
 
 	/* To be written with the next group. */
 	MfTrouble	trouble;
@@ -309,7 +314,7 @@ extern void mf_stream_turn(int64 now, bool woken);
 /* ENDED deliveries, in the order they ended. */
 extern void mf_record_add(MfDelivery *delivery);
 
-/* How many ended deliveries wait to be recorded. */
+/* How many ended deliveries wait to be recorded, but for those set aside. */
 extern int	mf_record_waiting(void);
 
 /*

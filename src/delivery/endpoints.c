@@ -179,7 +179,7 @@ mf_endpoint_free_dropped(void)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
 
-		if (!endpoint->dropped || endpoint->in_flight > 0)
+		if (!endpoint->dropped || endpoint->in_flight > 0 || endpoint->aside_until != 0)
 			continue;
 		dlist_delete(&endpoint->node);
 		MemoryContextDelete(endpoint->config->context);

@@ -6,7 +6,8 @@
  * did not go well gets a row in _pending or in _dead_letters.  Nothing in
  * memory changes before it is committed, so after an error it is simply tried
  * again, with a smaller group: one that cannot be written goes to the end of
- * the queue and keeps no other from it.
+ * the queue and keeps no other from it.  Endpoints whose rows somebody holds
+ * are left out of it: aside.c.
  *
  * A cursor moves past a delivery that is over, or that has a row.  One in the
  * front that takes long gets a row for that reason (in_flight), and so does
@@ -48,6 +49,11 @@ static int64 quiet_due = 0;
 void
 mf_record_add(MfDelivery *delivery)
 {
+	if (delivery->endpoint->aside_until != 0)
+	{
+		mf_aside_add(delivery);
+		return;
+	}
 	if (ended_count == 0)
 		first_at = mf_wait_now();
 	dlist_push_tail(&ended, &delivery->record_node);
@@ -228,14 +234,18 @@ group_recorded(MfGroup *group)
 	{
 		MfPosition *position = &group->positions[i];
 
+		position->endpoint->position = NULL;
+		if (mf_is_left_out(position->endpoint))
+			continue;
 		position->endpoint->dirty = false;
 		position->endpoint->stream->written_id = position->seen->id;
-		position->endpoint->position = NULL;
 	}
 	for (int i = 0; i < group->trouble_count; i++)
 	{
 		MfEndpoint *endpoint = group->troubled[i];
 
+		if (mf_is_left_out(endpoint))
+			continue;
 		endpoint->trouble_dirty = false;
 		if (endpoint->state_wanted != endpoint->state)
 		{
@@ -244,15 +254,22 @@ group_recorded(MfGroup *group)
 		}
 	}
 	for (int i = 0; i < group->passed_count; i++)
-		passed(group->passed[i]);
+		if (group->passed[i]->endpoint->aside_until != 0)
+			group->passed[i]->recording = group->passed[i]->marking = false;
+		else
+			passed(group->passed[i]);
 	for (int i = 0; i < group->count; i++)
-	{
-		dlist_delete(&group->deliveries[i]->record_node);
-		ended_count--;
-		recorded(group->deliveries[i]);
-	}
+		if (group->deliveries[i]->endpoint->aside_until != 0)
+			group->deliveries[i]->recording = false;
+		else
+		{
+			dlist_delete(&group->deliveries[i]->record_node);
+			ended_count--;
+			recorded(group->deliveries[i]);
+		}
 	for (int i = 0; i < group->position_count; i++)
-		free_passed(group->positions[i].endpoint);
+		if (!mf_is_left_out(group->positions[i].endpoint))
+			free_passed(group->positions[i].endpoint);
 	first_at = mf_wait_now();
 }
 
@@ -266,6 +283,12 @@ group_undone(MfGroup *group)
 		group->passed[i]->recording = group->passed[i]->marking = false;
 	for (int i = 0; i < group->position_count; i++)
 		group->positions[i].endpoint->position = NULL;
+}
+
+static bool
+has_waited_in_vain(void)
+{
+	return mf_worker_failure()->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
 static void
@@ -293,6 +316,7 @@ mf_record_mark(MfDelivery **deliveries, int count)
 {
 	MfGroup		group = {0};
 	int64		first_of_next = first_at;
+	bool		all = true;
 
 	group.passed = deliveries;
 	group.passed_count = count;
@@ -302,20 +326,39 @@ mf_record_mark(MfDelivery **deliveries, int count)
 	for (int i = 0; i < count; i++)
 		if (deliveries[i]->on_stream && deliveries[i]->endpoint->position == NULL)
 			take_position(&group, deliveries[i]->endpoint);
-	if (mf_worker_try("marking deliveries", mf_record_write, &group) != MF_TRY_DONE)
+	switch (mf_worker_try("marking deliveries", mf_record_write, &group))
 	{
-		group_undone(&group);
-		return false;
+		case MF_TRY_DONE:
+			group_recorded(&group);
+			first_at = first_of_next;
+			break;
+		case MF_TRY_FAILED:
+			group_undone(&group);
+			all = false;
+			if (!has_waited_in_vain())
+				break;
+			mf_aside_blame(&group);
+			for (int i = 0; i < count && count > 1; i++)
+				(void) mf_record_mark(deliveries + i, 1);
+			break;
+		case MF_TRY_LATER:
+			group_undone(&group);
+			all = false;
+			break;
 	}
-	group_recorded(&group);
-	first_at = first_of_next;
-	return true;
+	mf_aside_take(&ended, &ended_count);
+
+	/* Those that are marked may be marked again. */
+	for (int i = 0; i < count; i++)
+		all &= !mf_is_left_out(deliveries[i]->endpoint);
+	return all;
 }
 
 /* ---- a turn ---------------------------------------------------------------------- */
 
+/* Of all endpoints, or of `alone`. */
 static void
-collect(MfGroup *group, int64 now)
+collect(MfGroup *group, const MfEndpoint *alone, int64 now)
 {
 	dlist_iter	iter;
 	int			endpoints = 0;
@@ -332,6 +375,8 @@ collect(MfGroup *group, int64 now)
 
 		if (group->count == group_limit)
 			break;
+		if (alone != NULL && delivery->endpoint != alone)
+			continue;
 		delivery->recording = true;
 		delivery->endpoint->dirty = true;
 		group->deliveries[group->count++] = delivery;
@@ -340,7 +385,7 @@ collect(MfGroup *group, int64 now)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
 
-		if (endpoint->dropped)
+		if (mf_is_left_out(endpoint) || (alone != NULL && endpoint != alone))
 			continue;
 		if (endpoint->trouble_dirty || endpoint->state_wanted != endpoint->state)
 			group->troubled[group->trouble_count++] = endpoint;
@@ -363,7 +408,7 @@ sweep(int64 now)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
 
-		if (endpoint->dropped || endpoint->dirty)
+		if (mf_is_left_out(endpoint) || endpoint->dirty)
 			continue;
 		if (!dlist_is_empty(&endpoint->held))
 		{
@@ -390,8 +435,8 @@ is_anything_dirty(void)
 	{
 		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
 
-		if (!endpoint->dropped && (endpoint->dirty || endpoint->trouble_dirty ||
-								   endpoint->state_wanted != endpoint->state))
+		if (!mf_is_left_out(endpoint) && (endpoint->dirty || endpoint->trouble_dirty ||
+										  endpoint->state_wanted != endpoint->state))
 			return true;
 	}
 	return false;
@@ -401,7 +446,9 @@ void
 mf_record_turn(int64 now)
 {
 	MfGroup		group = {0};
+	MfEndpoint *alone;
 	int64		due;
+	int64		aside_until;
 
 	if (now < not_before)
 	{
@@ -415,6 +462,12 @@ mf_record_turn(int64 now)
 	}
 	else
 		due = sweep_due;
+	if (mf_aside_end(now, &ended, &ended_count, &aside_until))
+		due = now;
+	mf_delivery_due(aside_until);
+	alone = mf_aside_alone();
+	if (alone != NULL)
+		due = now;
 	if (ended_count > 0)
 		due = Min(due, ended_count >= GROUP_FULL ? now : first_at + GROUP_MS);
 	if (now < due)
@@ -422,25 +475,37 @@ mf_record_turn(int64 now)
 		mf_delivery_due(due);
 		return;
 	}
-	if (ended_count > 0 || is_anything_dirty())
+	if (ended_count > 0 || alone != NULL || is_anything_dirty())
 	{
-		collect(&group, now);
+		collect(&group, alone, now);
 		switch (mf_worker_try("recording deliveries", mf_record_write, &group))
 		{
 			case MF_TRY_DONE:
 				failures = 0;
 				group_limit = Min(2 * group_limit, 2 * GROUP_FULL);
 				group_recorded(&group);
+				if (alone != NULL && alone->aside_until == 0)
+					alone->alone = false;
 				break;
 			case MF_TRY_LATER:
 				group_undone(&group);
 				not_before = now + 100;
 				break;
 			case MF_TRY_FAILED:
+				if (has_waited_in_vain())
+				{
+					group_undone(&group);
+					mf_aside_blame(&group);
+					mf_delivery_due(now);
+					break;
+				}
 				group_failed(&group);
 				not_before = now + Min(mf_worker_backoff(++failures), 5000);
 				break;
 		}
+		mf_aside_take(&ended, &ended_count);
+		if (alone != NULL)
+			mf_delivery_due(now);
 	}
 	mf_record_receipts(now);
 	mf_delivery_due(ended_count > 0 ? Max(first_at + GROUP_MS, not_before) : sweep_due);

@@ -1,7 +1,7 @@
 /*
  * record.h
- *		A group of deliveries that is written down.  Private to record.c and
- *		record_write.c.
+ *		A group of deliveries that is written down.  Private to record.c,
+ *		record_write.c and aside.c.
  */
 #ifndef MF_DELIVERY_RECORD_H
 #define MF_DELIVERY_RECORD_H
@@ -36,10 +36,29 @@ typedef struct MfGroup
 	MfEndpoint **troubled;
 } MfGroup;
 
-/* Writes a group (MfGroup), in the transaction of the caller. */
+/* Nothing is written of these: of one set aside, not now. */
+static inline bool
+mf_is_left_out(const MfEndpoint *endpoint)
+{
+	return endpoint->dropped || endpoint->aside_until != 0;
+}
+
+/*
+ * Writes a group (MfGroup), in the transaction of the caller, but for the
+ * endpoints that it sets aside.
+ */
 extern void mf_record_write(void *arg);
 
 /* Receipts that had to wait for somebody's transaction. */
 extern void mf_record_receipts(int64 now);
+
+/* ---- aside.c ---- */
+
+extern bool mf_aside_lock(const MfGroup *group);
+extern void mf_aside_blame(const MfGroup *group);
+extern MfEndpoint *mf_aside_alone(void);
+extern void mf_aside_add(MfDelivery *delivery);
+extern void mf_aside_take(dlist_head *ended, int *ended_count);
+extern bool mf_aside_end(int64 now, dlist_head *ended, int *ended_count, int64 *until);
 
 #endif							/* MF_DELIVERY_RECORD_H */

@@ -4,7 +4,8 @@
  *
  * Each kind of thing is one statement for the whole group, over arrays.  An
  * endpoint that was dropped meanwhile is not in _endpoints any more, and its
- * rows are left out.  Nobody is waited for longer than LOCK_MS.
+ * rows are left out.  Whoever holds a cursor is not waited for, others not
+ * longer than LOCK_MS.
  */
 #include "postgres.h"
 
@@ -268,7 +269,7 @@ write_attempts(const MfGroup *group)
 		MfDelivery *delivery = group->deliveries[i];
 		bytea	   *span;
 
-		if (!delivery->attempted || delivery->endpoint->dropped)
+		if (!delivery->attempted || mf_is_left_out(delivery->endpoint))
 			continue;
 		span = palloc(VARHDRSZ + sizeof(delivery->span));
 		SET_VARSIZE(span, VARHDRSZ + sizeof(delivery->span));
@@ -317,7 +318,7 @@ write_rows(const MfGroup *group)
 	{
 		MfDelivery *delivery = group->deliveries[i];
 
-		if (delivery->verdict == MF_VERDICT_RETRY && !delivery->endpoint->dropped)
+		if (delivery->verdict == MF_VERDICT_RETRY && !mf_is_left_out(delivery->endpoint))
 			put_row(columns, row++, delivery, "retry", delivery->due_at,
 					delivery->attempts + (delivery->attempted ? 1 : 0));
 	}
@@ -325,6 +326,8 @@ write_rows(const MfGroup *group)
 	{
 		MfDelivery *delivery = group->passed[i];
 
+		if (mf_is_left_out(delivery->endpoint))
+			continue;
 		if (delivery->state == MF_DELIVERY_SENDING || delivery->marking)
 			put_row(columns, row++, delivery, "in_flight", now, delivery->attempts);
 		else
@@ -343,7 +346,8 @@ write_over(const MfGroup *group)
 	{
 		MfDelivery *delivery = group->deliveries[i];
 
-		if (!delivery->has_row || delivery->verdict == MF_VERDICT_RETRY)
+		if (!delivery->has_row || delivery->verdict == MF_VERDICT_RETRY ||
+			mf_is_left_out(delivery->endpoint))
 			continue;
 		put(&columns[0], row, Int32GetDatum(delivery->endpoint->number));
 		put(&columns[1], row++, Int64GetDatum(delivery->id));
@@ -506,7 +510,7 @@ count_results(const MfGroup *group)
 		MfDelivery *delivery = group->deliveries[i];
 		MfPosition *position = delivery->endpoint->position;
 
-		if (delivery->endpoint->dropped || position == NULL)
+		if (mf_is_left_out(delivery->endpoint) || position == NULL)
 			continue;
 		if (delivery->verdict == MF_VERDICT_DELIVERED)
 			position->delivered++;
@@ -515,7 +519,7 @@ count_results(const MfGroup *group)
 	}
 }
 
-/* The order of rows is that of every other who locks several: cursors last. */
+/* The order of rows is that of every other who locks several: cursors first. */
 void
 mf_record_write(void *arg)
 {
@@ -523,6 +527,8 @@ mf_record_write(void *arg)
 
 	(void) set_config_option("lock_timeout", LOCK_MS, PGC_SUSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
+	if (!mf_aside_lock(group))
+		return;
 
 	/* What is recorded is not sent again, whatever synchronous_commit says. */
 	ForceSyncCommit();
@@ -531,16 +537,19 @@ mf_record_write(void *arg)
 	write_rows(group);
 	write_over(group);
 	for (int i = 0; i < group->count; i++)
-		if (group->deliveries[i]->verdict == MF_VERDICT_DEAD && !group->deliveries[i]->endpoint->dropped)
+		if (group->deliveries[i]->verdict == MF_VERDICT_DEAD && !mf_is_left_out(group->deliveries[i]->endpoint))
 			write_dead(group->deliveries[i]);
 	for (int i = 0; i < group->position_count; i++)
 	{
+		if (mf_is_left_out(group->positions[i].endpoint))
+			continue;
 		if (group->positions[i].endpoint->config->receipts)
 			write_receipts(group, group->positions[i].endpoint);
 		write_position(&group->positions[i]);
 	}
 	for (int i = 0; i < group->trouble_count; i++)
-		write_trouble(group->troubled[i]);
+		if (!mf_is_left_out(group->troubled[i]))
+			write_trouble(group->troubled[i]);
 	(void) mf_plan_run(&announce_plan, NULL, NULL);
 }
 
@@ -560,6 +569,6 @@ mf_record_receipts(int64 now)
 	if (now >= due)
 	{
 		(void) mf_worker_try("writing receipts", receipts_work, NULL);
-		due = now + RECEIPTS_MS;
+		due = mf_wait_now() + RECEIPTS_MS;
 	}
 }

@@ -160,6 +160,11 @@ may_send(MfLine *line, int64 *until)
 		endpoint->state_wanted != MF_ENDPOINT_ACTIVE ||
 		endpoint->config == NULL)
 		return MF_PACE_FULL;
+	if (endpoint->aside_until != 0)
+	{
+		*until = endpoint->aside_until;
+		return MF_PACE_LATER;
+	}
 	pace = mf_breaker_allows(line, until);
 	return pace == MF_PACE_GO ? mf_pace_allows(line, turn_now, until) : pace;
 }
