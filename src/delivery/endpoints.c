@@ -99,7 +99,7 @@ take_settings(const MfSettingsRow *row)
 		return;
 
 	/* What may fail comes first: after it, nothing is half taken. */
-	if (is_new && row->config->ordering == MF_ORDERING_STRICT)
+	if (reordered && row->config->ordering == MF_ORDERING_STRICT)
 		blocked_count = mf_rows_blocked(row->name, &blocked);
 	if (is_new)
 	{
@@ -130,8 +130,7 @@ take_settings(const MfSettingsRow *row)
 	if (reordered)
 	{
 		mf_line_open(endpoint);
-		if (is_new)
-			mf_line_block_keys(endpoint, blocked, blocked_count);
+		mf_line_block_keys(endpoint, blocked, blocked_count);
 	}
 	if (old != NULL)
 		MemoryContextDelete(old->context);

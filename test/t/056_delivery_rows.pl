@@ -145,6 +145,44 @@ $node->endpoint_comes_to('strict', 'delivered > 50');
 is_deeply([ (arrived('/strict', 'stuck'))[ 0 .. 40 ] ], [ $dead, $dead, @behind[ 0 .. 38 ] ], 'strict: it comes first, then the others in order');
 $node->sql(q{SELECT mesflow.drop_endpoint('strict')});
 
+# ---- another ordering --------------------------------------------------------------------
+
+# turn(FROM, TO): an endpoint with a dead letter and one behind it, and what it becomes.
+sub turn
+{
+	my ($from, $to) = @_;
+	my $name = "$from-$to";
+
+	$node->endpoint($receiver, $name, types => ["turn.$name"], options => { ordering => $from, schedule => ['0 s'] }, settings => $bad);
+	$node->emit("turn.$name", 'stuck', 1, '{"who": "bad"}');
+	$node->endpoint_comes_to($name, 'dead = 1');
+	my @ids = $node->emit("turn.$name", 'stuck', 2);
+	$node->await('SELECT (' . rows($name, 'parked') . ') = 2', "$name: two wait behind a dead letter") if $from eq 'strict';
+	$node->endpoint_comes_to($name, 'delivered = 2') if $from ne 'strict';
+	$node->sql("SELECT mesflow.alter_endpoint('$name', '{\"ordering\": \"$to\"}')");
+	push @ids, $node->emit("turn.$name", 'stuck', 2);
+	return ($name, @ids);
+}
+
+foreach my $to (qw(order none))
+{
+	my ($name, @ids) = turn('strict', $to);
+
+	$node->endpoint_comes_to($name, 'delivered = 4 AND waiting = 0', "$name: they go on");
+	my @came = (arrived("/$name", 'stuck'))[ 1 .. 4 ];
+	is_deeply($to eq 'order' ? \@came : [ sort @came ], \@ids, "$name: all of them");
+}
+foreach my $from (qw(order none))
+{
+	my ($name, @ids) = turn($from, 'strict');
+
+	$node->await('SELECT (' . rows($name, 'parked') . ') = 2', "$name: its key stands still from now on");
+	is(scalar(arrived("/$name", 'stuck')), 3, "$name: nothing more of it is sent");
+	$node->sql("SELECT mesflow.dismiss_dead(array_agg(id), 'nobody needs it') FROM mesflow.dead_letters WHERE endpoint = '$name'");
+	$node->endpoint_comes_to($name, 'delivered = 4', "$name: until somebody says so");
+	is_deeply([ (arrived("/$name", 'stuck'))[ 3, 4 ] ], [ @ids[ 2, 3 ] ], "$name: in order");
+}
+
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop('fast');
 $receiver->stop;
