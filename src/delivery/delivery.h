@@ -30,8 +30,8 @@
  * A delivery comes from the stream, or from a row of _pending.  It stands in
  * line, is sent, ends with a verdict, and is recorded:
  *
- *		WAITING ──► SENDING ──► ENDED ──► recorded: gone, or WAITING again with
- *		   ▲           │ the sender died              a row of _pending (retry)
+ *		WAITING ──► SENDING ──► ENDED ──► recorded: gone, or a row of _pending
+ *		   ▲           │ the sender died            (retry), read when it is due
  *		   └───────────┘
  *
  * Nothing here but the parts that say so has a transaction.
@@ -46,8 +46,9 @@
 #include "utils/uuid.h"
 #include "worker/worker.h"
 
-/* Most rows of _pending per endpoint that are held; more wait in the table. */
-#define MF_ROWS_HELD		10000
+/* Deliveries with a row that an endpoint, and all of them, take from the table. */
+#define MF_ROWS_HELD		1000
+#define MF_ROWS_ALL			50000
 
 /* Deliveries from the stream that an endpoint holds in memory, and bytes. */
 #define MF_STREAM_HELD		1000
@@ -131,6 +132,7 @@ typedef struct MfDelivery
 								 * pass */
 	MfTick	   *tick;			/* the set it was read from, while on_stream */
 	dlist_node	row_node;
+	MfKeyLine  *row_key;		/* the line that counts it among its rows held */
 	dlist_node	record_node;	/* among what is to be recorded, while ENDED */
 
 	/* line.c, keys.c and schedule.c */
@@ -245,8 +247,12 @@ struct MfEndpoint
 	int			held_count;
 	Size		held_bytes;
 	int			rows;			/* in row_list */
-	bool		rows_deep;		/* more rows are in the table */
-	int64		rows_upto;		/* rows up to this id are held */
+	TimestampTz rows_due;		/* the next row in the table is due; 0: none
+								 * is */
+	TimestampTz rows_seen;		/* rows that were due by then have been seen, */
+	int64		rows_seen_id;	/* of those due at that time, up to this id */
+	bool		parked_seen;	/* so have all the parked ones, */
+	int64		parked_seen_id; /* or up to this id */
 	bool		dirty;			/* its cursor is to be written */
 	struct MfPosition *position;	/* in the group that is being written */
 	int64		aside_until;	/* somebody holds its rows: nothing is sent
@@ -365,16 +371,20 @@ extern void mf_line_add(MfDelivery *delivery);
  */
 extern bool mf_line_is_behind_row(const MfDelivery *delivery);
 
-/* A dead letter that nobody resolved stops this key of a strict endpoint. */
-extern void mf_line_block_key(MfEndpoint *endpoint, const char *key);
-extern void mf_line_unblock_keys(MfEndpoint *endpoint);
+/* Dead letters that nobody resolved stop these keys, and no others. */
+extern void mf_line_block_keys(MfEndpoint *endpoint, char **keys, int count);
+
+/* Rows have come to the table: those in memory may no longer be the first. */
+extern void mf_line_forget_rows(MfEndpoint *endpoint);
 
 /*
- * It was recorded: with RETRY it has a row now (set has_row first) and goes
- * back to its place, WAITING, due at due_at, its attempt counted and the texts
- * of the verdict freed; else what waits behind it may go.
+ * It was recorded.  With RETRY the table has it and those behind it, and the
+ * caller frees it; else what waits behind it may go.
  */
 extern void mf_line_recorded(MfDelivery *delivery);
+
+/* It waits behind another of its key, and has a row now: the caller frees it. */
+extern void mf_line_parked(MfDelivery *delivery);
 
 /* ---- breaker.c -------------------------------------------------------------- */
 

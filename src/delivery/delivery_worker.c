@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "guc.h"
 #include "plan.h"
+#include "stream.h"
 #include "utils/memutils.h"
 
 #define TICK_MS		1000
@@ -151,6 +152,7 @@ turn(void)
 		if (mf_guc_delivery)
 		{
 			mf_stream_turn(now, woken);
+			mf_rows_turn(now);
 			mf_schedule_turn(now);
 		}
 		else

@@ -90,19 +90,24 @@ take_settings(const MfSettingsRow *row)
 	MfEndpoint *endpoint = mf_endpoint_by_number(row->number);
 	MfEndpointConfig *old;
 	bool		is_new = endpoint == NULL;
+	bool		reordered = is_new || endpoint->config->ordering != row->config->ordering;
+	char	  **blocked = NULL;
+	int			blocked_count = 0;
 
 	/* Its cursor is put right by arm(), which tells us. */
 	if (row->foreign)
-	{
-		MemoryContextDelete(row->config->context);
 		return;
-	}
+
+	/* What may fail comes first: after it, nothing is half taken. */
+	if (reordered && row->config->ordering == MF_ORDERING_STRICT)
+		blocked_count = mf_rows_blocked(row->name, &blocked);
 	if (is_new)
 	{
 		endpoint = MemoryContextAllocZero(mf_delivery_context, sizeof(MfEndpoint));
 		endpoint->number = row->number;
 		dlist_init(&endpoint->held);
 		dlist_init(&endpoint->row_list);
+		mf_rows_again(endpoint);
 		dlist_push_tail(&mf_endpoints, &endpoint->node);
 		mf_stream_open(endpoint, &row->seen, &row->upto, row->last_id, row->done);
 		endpoint->trouble = row->trouble;
@@ -119,18 +124,29 @@ take_settings(const MfSettingsRow *row)
 	endpoint->state = endpoint->state_wanted = row->state;
 	old = endpoint->config;
 	endpoint->config = row->config;
+	MemoryContextSetParent(row->config->context, mf_delivery_context);
 	endpoint->version++;
 	set_filter(endpoint, row);
-	if (is_new || old->ordering != endpoint->config->ordering)
+	if (reordered)
+	{
 		mf_line_open(endpoint);
+		mf_line_block_keys(endpoint, blocked, blocked_count);
+	}
 	if (old != NULL)
 		MemoryContextDelete(old->context);
 	mf_senders_target_changed(endpoint);
-	if (is_new)
-	{
-		mf_rows_read_blocked(endpoint);
-		mf_rows_read(endpoint, true);
-	}
+}
+
+static void
+hear_of_letters(MfEndpoint *endpoint)
+{
+	char	  **blocked;
+	int			count;
+
+	if (endpoint->config->ordering != MF_ORDERING_STRICT)
+		return;
+	count = mf_rows_blocked(endpoint->name, &blocked);
+	mf_line_block_keys(endpoint, blocked, count);
 }
 
 /* What an endpoint holds that is not under way, nor waits to be recorded. */
@@ -225,9 +241,12 @@ hear(const News *news)
 	else if (strcmp(news->what, "resumed") == 0)
 		mf_breaker_resumed(endpoint);
 	else if (strcmp(news->what, "rows") == 0)
-		mf_rows_read(endpoint, true);
+	{
+		mf_line_forget_rows(endpoint);
+		mf_rows_again(endpoint);
+	}
 	else
-		mf_rows_read_blocked(endpoint);
+		hear_of_letters(endpoint);
 }
 
 static bool
@@ -280,12 +299,6 @@ read_news(void *arg)
 	expire_secrets();
 }
 
-static void
-read_more_rows(void *arg)
-{
-	mf_rows_read(arg, false);
-}
-
 bool
 mf_endpoints_have_news(void)
 {
@@ -298,8 +311,6 @@ mf_endpoints_have_news(void)
 bool
 mf_endpoints_turn(int64 now, bool woken)
 {
-	dlist_iter	iter;
-
 	if (woken)
 		news_due = Min(news_due, news_read + NEWS_FLOOR_MS);
 	if (now < news_due)
@@ -321,14 +332,6 @@ mf_endpoints_turn(int64 now, bool woken)
 		case MF_TRY_FAILED:
 			news_due = now + mf_worker_backoff(++failures);
 			break;
-	}
-	if (loaded)
-		dlist_foreach(iter, &mf_endpoints)
-	{
-		MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
-
-		if (!endpoint->dropped && mf_rows_wanted(endpoint))
-			(void) mf_worker_try("reading deliveries", read_more_rows, endpoint);
 	}
 	mf_delivery_due(news_due);
 	return loaded;

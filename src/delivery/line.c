@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "line.h"
+#include "stream.h"
 #include "utils/timestamp.h"
 
 dlist_head	mf_line_apart = DLIST_STATIC_INIT(mf_line_apart);
@@ -81,6 +82,17 @@ mf_line_unplace(MfDelivery *delivery)
 	delivery->place = MF_PLACE_NONE;
 }
 
+void
+mf_line_forget(MfDelivery *delivery)
+{
+	mf_line_unplace(delivery);
+	delivery->endpoint->queued--;
+	delivery->key_line = NULL;
+	if (delivery->has_row)
+		mf_rows_let_go(delivery);
+	mf_delivery_free(delivery);
+}
+
 /* ---- opening and closing --------------------------------------------------- */
 
 static void
@@ -127,22 +139,32 @@ compare_ids(const void *a, const void *b)
 	const MfDelivery *one = *(MfDelivery *const *) a;
 	const MfDelivery *other = *(MfDelivery *const *) b;
 
-	if (one->has_row != other->has_row)
-		return one->has_row ? -1 : 1;
 	return one->id < other->id ? -1 : one->id > other->id ? 1 : 0;
 }
 
+/* What has a row is read again; the rest is put in line anew. */
 static void
 reorder(MfLine *line)
 {
+	MfEndpoint *endpoint = line->endpoint;
 	MfTaken		all = {0};
 
-	all.into = palloc((line->endpoint->queued + 1) * sizeof(MfDelivery *));
+	all.into = palloc((endpoint->queued + 1) * sizeof(MfDelivery *));
 	detach_all(line, &all);
 	qsort(all.into, all.count, sizeof(MfDelivery *), compare_ids);
-	line->ordering = line->endpoint->config->ordering;
+	line->ordering = endpoint->config->ordering;
+	mf_rows_again(endpoint);
+	mf_key_hold_all(line);
 	for (int i = 0; i < all.count; i++)
-		mf_line_add(all.into[i]);
+	{
+		if (!all.into[i]->has_row)
+		{
+			mf_line_add(all.into[i]);
+			continue;
+		}
+		mf_rows_let_go(all.into[i]);
+		mf_delivery_free(all.into[i]);
+	}
 	pfree(all.into);
 }
 
@@ -160,6 +182,7 @@ mf_line_open(MfEndpoint *endpoint)
 		line->seen_version = endpoint->version;
 		line->seen_state = endpoint->state;
 		dlist_init(&line->ready);
+		dlist_init(&line->wanted);
 		pairingheap_reset(&line->later);
 		line->later.ph_compare = compare_due;
 		line->ordering = ordering;
@@ -274,36 +297,15 @@ mf_line_recorded(MfDelivery *delivery)
 {
 	MfLine	   *line = delivery->endpoint->line;
 
-	if (delivery->verdict != MF_VERDICT_RETRY)
-	{
-		if (delivery->key_line == NULL)
-			return;
-		if (delivery->verdict == MF_VERDICT_DEAD &&
-			line->ordering == MF_ORDERING_STRICT)
-			mf_key_block(delivery->key_line);
-		mf_key_leave(delivery);
-		return;
-	}
-
-	delivery->state = MF_DELIVERY_WAITING;
-	if (delivery->attempted)
-		delivery->attempts++;
-	mf_verdict_clear(delivery);
-
-	/* It is loaded again when it is due. */
-	if (delivery->event != NULL && !delivery->on_stream)
-	{
-		mf_event_release(delivery->event);
-		delivery->event = NULL;
-	}
-	if (line == NULL || line->closed)
-		return;
 	if (delivery->key_line == NULL)
+		return;
+	if (delivery->verdict == MF_VERDICT_RETRY)
 	{
-		mf_line_add(delivery);
+		mf_key_sleep(delivery);
 		return;
 	}
-	delivery->endpoint->queued++;
-	mf_line_place(delivery, false);
-	mf_key_settle(delivery->key_line);
+	if (delivery->verdict == MF_VERDICT_DEAD &&
+		line->ordering == MF_ORDERING_STRICT)
+		mf_key_block(delivery->key_line);
+	mf_key_leave(delivery);
 }

@@ -41,6 +41,8 @@ typedef struct MfLine
 	/* line.c */
 	MfOrdering	ordering;
 	struct mf_keys_hash *keys;	/* keys.c; NULL: none */
+	dlist_head	wanted;			/* keys.c: keys of which the table is to be
+								 * read */
 	dlist_head	ready;
 	pairingheap later;
 
@@ -97,6 +99,9 @@ extern void mf_line_ended(MfDelivery *delivery);
 /* A head to where it may go from, and away from wherever it waits. */
 extern void mf_line_place(MfDelivery *delivery, bool in_front);
 extern void mf_line_unplace(MfDelivery *delivery);
+
+/* One that waits leaves memory; the table has it. */
+extern void mf_line_forget(MfDelivery *delivery);
 extern bool mf_line_may_go(const MfDelivery *delivery);
 
 /* Deliveries taken out of line; into NULL they are only counted. */
@@ -119,7 +124,13 @@ extern void mf_key_settle(MfKeyLine *keyed);
 /* A head is over: what waits behind it may go. */
 extern void mf_key_leave(MfDelivery *delivery);
 extern void mf_key_block(MfKeyLine *keyed);
+
+/* A head has another try later: till then nothing of its key is in memory. */
+extern void mf_key_sleep(MfDelivery *delivery);
 extern void mf_key_detach_all(MfLine *line, MfTaken *taken);
+
+/* What is held already, and in no line, counts from now on. */
+extern void mf_key_hold_all(MfLine *line);
 
 /* ---- schedule.c ---------------------------------------------------------- */
 

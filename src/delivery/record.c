@@ -194,13 +194,14 @@ recorded(MfDelivery *delivery)
 	}
 	if (delivery->verdict == MF_VERDICT_RETRY)
 	{
-		if (!delivery->has_row)
-			mf_rows_hold(delivery);
+		/* Its row is read when it is due. */
 		if (delivery->on_stream)
 			leave_place(delivery);
 		mf_line_recorded(delivery);
-		if (delivery->state == MF_DELIVERY_WAITING)
-			forget_event(delivery);
+		mf_rows_expect(delivery->endpoint, delivery->due_at);
+		if (delivery->has_row)
+			mf_rows_let_go(delivery);
+		mf_delivery_free(delivery);
 		return;
 	}
 	if (delivery->has_row)
@@ -213,16 +214,27 @@ recorded(MfDelivery *delivery)
 		mf_delivery_free(delivery);
 }
 
-/* It has got a row, or had one; it is where it was in line. */
+/*
+ * It has got a row, or had one; it is where it was in line, but for one that
+ * is parked: that is read when those before it are over.
+ */
 static void
 passed(MfDelivery *delivery)
 {
+	bool		parked = delivery->state == MF_DELIVERY_WAITING && !delivery->marking;
+
 	delivery->recording = false;
 	delivery->marking = false;
-	if (!delivery->has_row)
-		mf_rows_hold(delivery);
 	if (delivery->on_stream)
 		leave_place(delivery);
+	if (parked)
+	{
+		mf_line_parked(delivery);
+		mf_delivery_free(delivery);
+		return;
+	}
+	if (!delivery->has_row)
+		mf_rows_hold(delivery);
 	if (delivery->state == MF_DELIVERY_WAITING)
 		forget_event(delivery);
 }

@@ -192,7 +192,7 @@ make_config(uint64 row)
 {
 	static const char *const orderings[] = {"order", "none", "strict"};
 	static const char *const formats[] = {"standard", "cloudevents", "cloudevents-binary"};
-	MemoryContext context = AllocSetContextCreate(mf_delivery_context, "mesflow endpoint",
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mesflow endpoint",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	MfEndpointConfig *config = palloc0(sizeof(MfEndpointConfig));

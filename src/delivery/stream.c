@@ -152,7 +152,6 @@ static bool
 has_room(const MfEndpoint *endpoint, Size bytes)
 {
 	return endpoint->state == MF_ENDPOINT_ACTIVE && !endpoint->dropped &&
-		!endpoint->rows_deep && endpoint->rows < MF_ROWS_HELD &&
 		endpoint->held_count <= MF_STREAM_HELD / 2 && endpoint->held_bytes < bytes / 2 + 1;
 }
 
@@ -506,7 +505,7 @@ part_with_idle(void)
 		MfStream   *stream = endpoint->stream;
 
 		if (stream == NULL || !stream->live ||
-			(endpoint->state == MF_ENDPOINT_ACTIVE && !endpoint->rows_deep))
+			endpoint->state == MF_ENDPOINT_ACTIVE)
 			continue;
 		if (live_tick != NULL)
 			part(stream, live_id);

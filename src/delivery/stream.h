@@ -100,8 +100,9 @@ extern MfEventCopy *mf_event_copy(TupleTableSlot *slot);
 /*
  * Reads the settings of endpoints, of one or (NULL) of all, in the caller's
  * transaction and connection to SPI, and calls found() with each of them: its
- * config is new, in a context of its own below mf_delivery_context.  What the
- * rest of the columns says is in `row`.
+ * config is new, in a context of its own, which ends with the transaction
+ * unless found() gives it another parent.  What the rest of the columns says
+ * is in `row`.
  */
 typedef struct MfSettingsRow
 {
@@ -125,16 +126,52 @@ extern void mf_settings_read(const char *name,
 
 /* ---- rows.c ---- */
 
-/*
- * Reads rows of _pending that are not held yet, in the caller's transaction;
- * `anew`: from the first one on.
- */
-extern void mf_rows_read(MfEndpoint *endpoint, bool anew);
-extern void mf_rows_read_blocked(MfEndpoint *endpoint);
+/* Reads what is due, and what is wanted of keys, into the lines. */
+extern void mf_rows_turn(int64 now);
+
+/* Any row in the table may be new: they are looked at from the first one on. */
+extern void mf_rows_again(MfEndpoint *endpoint);
+
+/* May the table have rows of keys that no line is there for? */
+extern bool mf_rows_unseen(const MfEndpoint *endpoint);
+
+/* A row is due then that is not held. */
+extern void mf_rows_expect(MfEndpoint *endpoint, TimestampTz due_at);
+
+/* The delivery has a row from now on; it has none, or is held no more. */
 extern void mf_rows_hold(MfDelivery *delivery);
 extern void mf_rows_let_go(MfDelivery *delivery);
 
-/* Has it room for more, and are there more? */
-extern bool mf_rows_wanted(const MfEndpoint *endpoint);
+/*
+ * Keys that dead letters stop at an endpoint, in the caller's transaction;
+ * how many.
+ */
+extern int	mf_rows_blocked(const char *endpoint, char ***keys);
+
+/* ---- keys.c, for rows.c ---- */
+
+/* What the table has of a key that is not held. */
+typedef enum MfKeyAway
+{
+	MF_KEY_ALL_HERE,			/* nothing */
+	MF_KEY_MORE,				/* perhaps rows: read when none is held */
+	MF_KEY_WANTED,				/* the same, and none is held */
+	MF_KEY_LATER				/* rows, the first of which is not due yet */
+} MfKeyAway;
+
+/* A row of this key has been seen; true: the key is WANTED, and was not. */
+extern bool mf_key_seen(MfEndpoint *endpoint, const char *key);
+
+/* Keys that are WANTED, the first ones first; how many. */
+extern int	mf_keys_wanted(const MfEndpoint *endpoint, MfKeyLine **keys, int most);
+extern MfEndpoint *mf_key_endpoint(const MfKeyLine *keyed);
+extern const char *mf_key_name(const MfKeyLine *keyed);
+
+/* One that was WANTED has been read, and its rows added to the line. */
+extern void mf_key_read(MfKeyLine *keyed, MfKeyAway away);
+
+/* Counts a delivery among the rows of its key that are held. */
+extern void mf_key_hold(MfDelivery *delivery);
+extern void mf_key_let_go(MfDelivery *delivery);
 
 #endif							/* MF_DELIVERY_STREAM_H */
