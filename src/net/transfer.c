@@ -430,9 +430,9 @@ configure_destination(MfTransfer *transfer)
 
 /*
  * While an HTTP/2 peer gives it no window, libcurl 7 asks to be called again
- * at once, for ever, and the program does nothing but that.  So what may need
- * a larger window goes by HTTP/1.1, over a connection of its own: one that is
- * there may be HTTP/2, and the next request is better off with such a one.
+ * at once, for ever, which takes a whole processor.  So what may need a larger
+ * window goes by HTTP/1.1, over a connection of its own: one that is there may
+ * be HTTP/2, and the next request is better off with such a one.
  */
 static bool
 must_go_alone(const MfTransfer *transfer)
