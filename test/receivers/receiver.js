@@ -27,7 +27,9 @@
 //		short, long	the body is shorter, longer than content-length
 //		garbage		what is no HTTP
 //		kill		`signal` (SIGKILL) for each sender of the server whose
-//				postmaster is the process `server`
+//				postmaster is the process `server`; with `after`, a path, when
+//				the same request has been answered there (20 s at most), so
+//				that it is not under way in another of them
 //	failures	so many requests with the same webhook-id have `failure`
 //			instead, SETTINGS again
 //	rules		[{match: REGEXP, ...SETTINGS}]: instead, where the body matches
@@ -39,6 +41,7 @@ const http = require('node:http');
 const https = require('node:https');
 const net = require('node:net');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { Ledger } = require('./ledger.js');
 const verify = require('./verify.js');
 
@@ -64,6 +67,7 @@ function configuration() {
 }
 
 const failed = new Map();
+const answered = new Set();
 
 // What applies to this request.
 function settings(where, id, body) {
@@ -173,7 +177,13 @@ const modes = {
 	garbage({ socket }) {
 		socket.end('220 this is another protocol\r\n');
 	},
-	kill({ socket }, { server, signal = 'SIGKILL' }) {
+	async kill({ socket }, { server, signal = 'SIGKILL', after }, where, id) {
+		for (let i = 0; after && !answered.has(`${after} ${id}`) && i < 200; i++) {
+			await sleep(100);
+		}
+		if (after) {
+			await sleep(300);
+		}
 		for (const pid of senders(server)) {
 			try {
 				process.kill(Number(pid), signal);
@@ -231,7 +241,10 @@ function take(request, response) {
 			entry.client = socket.getPeerCertificate().subject;
 		}
 		await ledger.add(entry);
-		modes[mode](response, found, request.url);
+		if (mode === 'answer') {
+			answered.add(`${request.url} ${id}`);
+		}
+		modes[mode](response, found, request.url, id);
 	});
 }
 

@@ -14,12 +14,14 @@ my $node = MesflowDelivery->ready('main');
 my $receiver = MesflowReceiver->start;
 my $poison = '{"what": "poison"}';
 
-# The path ends the senders of this server.
+# The path ends the senders of this server.  From the third time on the poison
+# is sent apart; then the program in which it goes to the other path is spared.
 sub deadly
 {
 	my ($path, $signal) = @_;
 
-	$receiver->path($path, rules => [ { match => '"poison"', mode => 'kill', signal => "SIG$signal", server => 0 + $node->{_pid} } ]);
+	$receiver->path($path, rules => [ { match => '"poison"', mode => 'kill', signal => "SIG$signal", server => 0 + $node->{_pid},
+		after => '/other', failures => 2, failure => { after => '' } } ]);
 	return;
 }
 
