@@ -278,7 +278,9 @@ mf_line_recorded(MfDelivery *delivery)
 	{
 		if (delivery->key_line == NULL)
 			return;
-		if (delivery->verdict == MF_VERDICT_DEAD &&
+
+		/* Without an event there is no letter, so nobody could unblock it. */
+		if (delivery->verdict == MF_VERDICT_DEAD && delivery->event != NULL &&
 			line->ordering == MF_ORDERING_STRICT)
 			mf_key_block(delivery->key_line);
 		mf_key_leave(delivery);

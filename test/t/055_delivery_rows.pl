@@ -1,5 +1,7 @@
 # What has a row is found by it when it is over, whatever else is in the
-# table, also where the table was empty when it was first looked at.
+# table, also where the table was empty when it was first looked at. And a row
+# whose event is nowhere any more does not stop its key, which no letter tells
+# of.
 use strict;
 use warnings;
 use MesflowDelivery;
@@ -55,6 +57,15 @@ my $after = looked_at();
 is($node->sql(q{SELECT count(*) FROM mesflow._pending WHERE endpoint = 'quick'}), 0, 'and have no rows any more');
 is($node->sql(q{SELECT count(*) FROM mesflow._pending}), $number * $others, 'the others still have theirs');
 cmp_ok($after - $before, '<=', 3 * $number, 'few rows were looked at for that');
+
+# ---- no event any more -----------------------------------------------------------
+
+$node->endpoint($receiver, 'strict', types => ['strict.*'], options => { ordering => 'strict' });
+$node->sql(q{INSERT INTO mesflow._pending (endpoint, id, event, key, state, due_at) VALUES ('strict', 1000000000, gen_random_uuid(), 'a key', 'replay', now()); SELECT mesflow._tell_delivery('strict', 'rows')});
+$node->await(q{SELECT count(*) = 0 FROM mesflow._pending WHERE endpoint = 'strict'}, 'it is given up');
+is($node->sql('SELECT count(*) FROM mesflow.dead_letters'), 0, 'without a letter');
+$node->emit('strict.a', 'a key', 2);
+$node->endpoint_comes_to('strict', 'delivered = 2', 'its key goes on');
 
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop;
