@@ -32,7 +32,7 @@
 #define BLAMED_MAX_MS	30000
 
 static MfPlan lock_plan = {
-	.sql = "SELECT r.place FROM pg_catalog.unnest($1) WITH ORDINALITY r (number, place)"
+	.sql = "SELECT r.place, e.name FROM pg_catalog.unnest($1) WITH ORDINALITY r (number, place)"
 	" JOIN mesflow._endpoints e ON e.number OPERATOR(pg_catalog.=) r.number"
 	" JOIN mesflow._cursors c ON c.name OPERATOR(pg_catalog.=) e.reader"
 	" FOR NO KEY UPDATE OF c SKIP LOCKED",
@@ -71,7 +71,8 @@ make_list(const MfGroup *group)
 
 /*
  * Takes the cursors of a group, in its transaction, and sets endpoints aside
- * whose cursor is held.  False: there is nothing left to write.
+ * whose cursor is held.  So it does with one that has got another name, until
+ * the news of that has been read.  False: there is nothing left to write.
  */
 bool
 mf_aside_lock(const MfGroup *group)
@@ -91,9 +92,11 @@ mf_aside_lock(const MfGroup *group)
 	for (uint64 row = 0; row < rows; row++)
 	{
 		Datum		place;
+		int			at;
 
 		(void) mf_plan_find(row, 1, &place);
-		taken[DatumGetInt64(place) - 1] = true;
+		at = (int) DatumGetInt64(place) - 1;
+		taken[at] = strcmp(mf_plan_text(row, 2), endpoints[at]->name) == 0;
 	}
 	for (int i = 0; i < count; i++)
 		if (!taken[i] && !endpoints[i]->dropped)

@@ -23,6 +23,7 @@
  *		life.c			lives of the worker that ended too soon
  *		record.c		writes down what came of it, in groups
  *		record_write.c	the statements that do
+ *		record_over.c	takes what is over out of _pending
  *		aside.c			endpoints whose rows somebody holds
  *		receipts.c		receipts that somebody is about to write
  *		delivery_worker.c	the order of these things in a turn

@@ -304,7 +304,9 @@ mf_line_recorded(MfDelivery *delivery)
 		mf_key_sleep(delivery);
 		return;
 	}
-	if (delivery->verdict == MF_VERDICT_DEAD &&
+
+	/* Without an event there is no letter, so nobody could unblock it. */
+	if (delivery->verdict == MF_VERDICT_DEAD && delivery->event != NULL &&
 		line->ordering == MF_ORDERING_STRICT)
 		mf_key_block(delivery->key_line);
 	mf_key_leave(delivery);

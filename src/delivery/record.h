@@ -1,7 +1,7 @@
 /*
  * record.h
  *		A group of deliveries that is written down.  Private to record.c,
- *		record_write.c and aside.c.
+ *		record_write.c, record_over.c and aside.c.
  */
 #ifndef MF_DELIVERY_RECORD_H
 #define MF_DELIVERY_RECORD_H
@@ -51,6 +51,9 @@ extern void mf_record_write(void *arg);
 
 /* Receipts that had to wait for somebody's transaction. */
 extern void mf_record_receipts(int64 now);
+
+/* Deletes rows of what is over. */
+extern void mf_record_over(const MfGroup *group);
 
 /* ---- aside.c ---- */
 

@@ -60,16 +60,6 @@ static MfPlan rows_plan = {
 	INT4ARRAYOID, TEXTARRAYOID}
 };
 
-static MfPlan over_plan = {
-	.sql = "DELETE FROM mesflow._pending p USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) r (endpoint, id)"
-	" JOIN mesflow._endpoints e ON e.number OPERATOR(pg_catalog.=) r.endpoint"
-	" WHERE p.endpoint OPERATOR(pg_catalog.=) e.name AND p.id OPERATOR(pg_catalog.=) r.id",
-	.by_index = true,
-	.writes = true,
-	.arguments = 2,
-	.types = {INT4ARRAYOID, INT8ARRAYOID}
-};
-
 static MfPlan dead_plan = {
 	.sql = "INSERT INTO mesflow._dead_letters (endpoint, id, event, type, key, key_seq, order_id, partner, at,"
 	" correlation_id, traceparent, body, reason, first_at, attempts, last_status, last_error)"
@@ -337,25 +327,6 @@ write_rows(const MfGroup *group)
 }
 
 static void
-write_over(const MfGroup *group)
-{
-	Column	   *columns = start(&over_plan, group->count);
-	int			row = 0;
-
-	for (int i = 0; i < group->count; i++)
-	{
-		MfDelivery *delivery = group->deliveries[i];
-
-		if (!delivery->has_row || delivery->verdict == MF_VERDICT_RETRY ||
-			mf_is_left_out(delivery->endpoint))
-			continue;
-		put(&columns[0], row, Int32GetDatum(delivery->endpoint->number));
-		put(&columns[1], row++, Int64GetDatum(delivery->id));
-	}
-	run(&over_plan, columns, row);
-}
-
-static void
 write_dead(const MfDelivery *delivery)
 {
 	const MfEventCopy *event = delivery->event;
@@ -535,7 +506,7 @@ mf_record_write(void *arg)
 	count_results(group);
 	write_attempts(group);
 	write_rows(group);
-	write_over(group);
+	mf_record_over(group);
 	for (int i = 0; i < group->count; i++)
 		if (group->deliveries[i]->verdict == MF_VERDICT_DEAD && !mf_is_left_out(group->deliveries[i]->endpoint))
 			write_dead(group->deliveries[i]);
