@@ -150,6 +150,7 @@ typedef struct MfDelivery
 	/* verdict.c: while ENDED */
 	MfVerdict	verdict;
 	bool		attempted;		/* there is an attempt to write down */
+	bool		uncounted;		/* which uses up nothing of the schedule */
 	const char *reason;			/* with DEAD: a constant string */
 	int			status;			/* 0: no answer */
 	uint32		duration_us;

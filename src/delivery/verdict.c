@@ -154,6 +154,7 @@ clear_for_end(MfDelivery *delivery)
 	delivery->status = 0;
 	delivery->duration_us = 0;
 	delivery->attempted = false;
+	delivery->uncounted = false;
 }
 
 static void
@@ -189,12 +190,16 @@ decide_failure(MfDelivery *delivery, bool content, int64 retry_after_ms)
 							   retry_after_ms));
 }
 
-/* 410: whoever resumes the endpoint finds the delivery first in line. */
+/*
+ * 410: whoever resumes the endpoint finds the delivery first in line, with the
+ * tries it had, however often that happens.
+ */
 static void
 decide_gone(MfDelivery *delivery)
 {
 	MfEndpoint *endpoint = delivery->endpoint;
 
+	delivery->uncounted = true;
 	retry_in(delivery, 0);
 	if (endpoint->state == MF_ENDPOINT_ACTIVE &&
 		endpoint->state_wanted == MF_ENDPOINT_ACTIVE)

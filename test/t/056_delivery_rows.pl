@@ -183,6 +183,18 @@ foreach my $from (qw(order none))
 	is_deeply([ (arrived("/$name", 'stuck'))[ 3, 4 ] ], [ @ids[ 2, 3 ] ], "$name: in order");
 }
 
+# ---- 410, again and again -----------------------------------------------------------------
+
+$node->endpoint($receiver, 'gone', types => ['gone.*'], options => { schedule => [ '0 s', '100 ms' ] }, settings => { status => 410 });
+$node->emit('gone.a', 'k');
+foreach my $time (1 .. 3)
+{
+	$node->endpoint_comes_to('gone', q{state = 'paused' AND in_flight = 0}, "gone: paused ($time)");
+	$receiver->path('/gone', failures => 1) if $time == 3;
+	$node->sql(q{SELECT mesflow.resume_endpoint('gone', 'operator')});
+}
+$node->endpoint_comes_to('gone', 'delivered = 1 AND dead = 0', 'gone: that used up no try of its schedule');
+
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
 $node->stop('fast');
 $receiver->stop;
