@@ -299,11 +299,11 @@ extern void mf_delivery_free(MfDelivery *delivery);
 
 /*
  * Loads the events of deliveries that have none, in a transaction of its own.
- * False: not now, try again.  A delivery whose event is nowhere any more ends
- * as dead, and its state says so: ENDED, with verdict and reason.  The caller
- * hands it on, to the line and to record.c.
+ * All of them or, where not DONE, none.  A delivery whose event is nowhere any
+ * more ends as dead, and its state says so: ENDED, with verdict and reason.
+ * The caller hands it on, to the line and to record.c.
  */
-extern bool mf_events_load(MfDelivery **deliveries, int count);
+extern MfTry mf_events_load(MfDelivery **deliveries, int count);
 
 /* ---- stream.c -------------------------------------------------------------- */
 

@@ -25,6 +25,9 @@
 /* The second and later tries alone, after the program ended again. */
 #define CRASH_PAUSE_MS		10000
 
+/* An event that cannot be read is read again after a while. */
+#define UNREADABLE_PAUSE_MS	300000
+
 #define REASON_SCHEDULE		"every try of the schedule failed"
 #define REASON_CONTENT		"the receiver does not accept its content"
 #define REASON_CRASH		"it ended the sender every time"
@@ -341,6 +344,19 @@ mf_verdict_condemn(MfDelivery *delivery)
 	set_error(delivery, "the delivery worker ended");
 	die(delivery, REASON_LIVES);
 	finish(delivery);
+}
+
+/*
+ * The event is there, but reading it is an error.  That may be the server's, and
+ * a dead letter needs the event: so it is not given up, and this is no attempt.
+ */
+void
+mf_verdict_put_off(MfDelivery *delivery, const char *error)
+{
+	clear_for_end(delivery);
+	set_error(delivery, error);
+	retry_in(delivery, mf_breaker_jitter(UNREADABLE_PAUSE_MS));
+	delivery->state = MF_DELIVERY_ENDED;
 }
 
 void
