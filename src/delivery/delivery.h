@@ -154,6 +154,7 @@ typedef struct MfDelivery
 	/* verdict.c: while ENDED */
 	MfVerdict	verdict;
 	bool		attempted;		/* there is an attempt to write down */
+	bool		uncounted;		/* which uses up nothing of the schedule */
 	const char *reason;			/* with DEAD: a constant string */
 	int			status;			/* 0: no answer */
 	uint32		duration_us;
@@ -305,11 +306,11 @@ extern void mf_delivery_free(MfDelivery *delivery);
 
 /*
  * Loads the events of deliveries that have none, in a transaction of its own.
- * False: not now, try again.  A delivery whose event is nowhere any more ends
- * as dead, and its state says so: ENDED, with verdict and reason.  The caller
- * hands it on, to the line and to record.c.
+ * All of them or, where not DONE, none.  A delivery whose event is nowhere any
+ * more ends as dead, and its state says so: ENDED, with verdict and reason.
+ * The caller hands it on, to the line and to record.c.
  */
-extern bool mf_events_load(MfDelivery **deliveries, int count);
+extern MfTry mf_events_load(MfDelivery **deliveries, int count);
 
 /* ---- stream.c -------------------------------------------------------------- */
 

@@ -218,7 +218,7 @@ load_work(void *arg)
 	}
 }
 
-bool
+MfTry
 mf_events_load(MfDelivery **deliveries, int count)
 {
 	Load		load = {deliveries, count, palloc0(count * sizeof(MfEventCopy *))};
@@ -243,5 +243,5 @@ mf_events_load(MfDelivery **deliveries, int count)
 			delivery->reason = "the event is no longer there";
 		}
 	}
-	return outcome == MF_TRY_DONE;
+	return outcome;
 }

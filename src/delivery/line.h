@@ -213,7 +213,10 @@ extern void mf_verdict_lose(MfDelivery *delivery, MfLoss loss, bool apart);
 /* It has ended programs, or this worker, too often. */
 extern void mf_verdict_condemn(MfDelivery *delivery);
 
-/* What mf_events_load has ended. */
+/* Its event cannot be read; error is printable.  To be passed on. */
+extern void mf_verdict_put_off(MfDelivery *delivery, const char *error);
+
+/* What mf_events_load or mf_verdict_put_off has ended. */
 extern void mf_verdict_pass_on(MfDelivery *delivery);
 extern void mf_verdict_clear(MfDelivery *delivery);
 

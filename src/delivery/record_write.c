@@ -310,7 +310,7 @@ write_rows(const MfGroup *group)
 
 		if (delivery->verdict == MF_VERDICT_RETRY && !mf_is_left_out(delivery->endpoint))
 			put_row(columns, row++, delivery, "retry", delivery->due_at,
-					delivery->attempts + (delivery->attempted ? 1 : 0));
+					delivery->attempts + (delivery->attempted && !delivery->uncounted ? 1 : 0));
 	}
 	for (int i = 0; i < group->passed_count; i++)
 	{

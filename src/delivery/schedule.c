@@ -324,6 +324,24 @@ choose(MfDelivery **chosen, int room)
 	return count;
 }
 
+/* One that cannot be read does not keep the others: each by itself, then. */
+static void
+load_missing(MfDelivery **missing, int count)
+{
+	MfTry		outcome = mf_events_load(missing, count);
+
+	if (outcome == MF_TRY_DONE)
+		return;
+	load_not_before = turn_now + PAUSE_MS;
+	for (int i = 0; i < count && outcome != MF_TRY_LATER; i++)
+	{
+		if (count > 1)
+			outcome = mf_events_load(&missing[i], 1);
+		if (outcome == MF_TRY_FAILED)
+			mf_verdict_put_off(missing[i], mf_worker_failure()->message);
+	}
+}
+
 /*
  * Loads the events of those that have none; what cannot be loaded goes back.
  * How many are left.
@@ -341,8 +359,8 @@ load(MfDelivery **chosen, int count)
 		for (; i < count && missing_count < LOADS; i++)
 			if (chosen[i]->event == NULL)
 				missing[missing_count++] = chosen[i];
-		if (missing_count > 0 && !mf_events_load(missing, missing_count))
-			load_not_before = turn_now + PAUSE_MS;
+		if (missing_count > 0)
+			load_missing(missing, missing_count);
 	}
 
 	/* Backwards, so that they stand in front again in their order. */

@@ -25,6 +25,9 @@
 /* The second and later tries alone, after the program ended again. */
 #define CRASH_PAUSE_MS		10000
 
+/* An event that cannot be read is read again after a while. */
+#define UNREADABLE_PAUSE_MS	300000
+
 #define REASON_SCHEDULE		"every try of the schedule failed"
 #define REASON_CONTENT		"the receiver does not accept its content"
 #define REASON_CRASH		"it ended the sender every time"
@@ -154,6 +157,7 @@ clear_for_end(MfDelivery *delivery)
 	delivery->status = 0;
 	delivery->duration_us = 0;
 	delivery->attempted = false;
+	delivery->uncounted = false;
 }
 
 static void
@@ -189,12 +193,16 @@ decide_failure(MfDelivery *delivery, bool content, int64 retry_after_ms)
 							   retry_after_ms));
 }
 
-/* 410: whoever resumes the endpoint finds the delivery first in line. */
+/*
+ * 410: whoever resumes the endpoint finds the delivery first in line, with the
+ * tries it had, however often that happens.
+ */
 static void
 decide_gone(MfDelivery *delivery)
 {
 	MfEndpoint *endpoint = delivery->endpoint;
 
+	delivery->uncounted = true;
 	retry_in(delivery, 0);
 	if (endpoint->state == MF_ENDPOINT_ACTIVE &&
 		endpoint->state_wanted == MF_ENDPOINT_ACTIVE)
@@ -336,6 +344,19 @@ mf_verdict_condemn(MfDelivery *delivery)
 	set_error(delivery, "the delivery worker ended");
 	die(delivery, REASON_LIVES);
 	finish(delivery);
+}
+
+/*
+ * The event is there, but reading it is an error.  That may be the server's, and
+ * a dead letter needs the event: so it is not given up, and this is no attempt.
+ */
+void
+mf_verdict_put_off(MfDelivery *delivery, const char *error)
+{
+	clear_for_end(delivery);
+	set_error(delivery, error);
+	retry_in(delivery, mf_breaker_jitter(UNREADABLE_PAUSE_MS));
+	delivery->state = MF_DELIVERY_ENDED;
 }
 
 void

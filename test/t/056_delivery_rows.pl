@@ -183,7 +183,42 @@ foreach my $from (qw(order none))
 	is_deeply([ (arrived("/$name", 'stuck'))[ 3, 4 ] ], [ @ids[ 2, 3 ] ], "$name: in order");
 }
 
+# ---- 410, again and again -----------------------------------------------------------------
+
+$node->endpoint($receiver, 'gone', types => ['gone.*'], options => { schedule => [ '0 s', '100 ms' ] }, settings => { status => 410 });
+$node->emit('gone.a', 'k');
+foreach my $time (1 .. 3)
+{
+	$node->endpoint_comes_to('gone', q{state = 'paused' AND in_flight = 0}, "gone: paused ($time)");
+	$receiver->path('/gone', failures => 1) if $time == 3;
+	$node->sql(q{SELECT mesflow.resume_endpoint('gone', 'operator')});
+}
+$node->endpoint_comes_to('gone', 'delivered = 1 AND dead = 0', 'gone: that used up no try of its schedule');
+
 is(join("\n", $node->worker_errors), '', 'no error of a worker in the log');
+# ---- an event that cannot be read ------------------------------------------------------------
+
+$node->endpoint($receiver, 'damaged', types => ['damaged.*'], options => { schedule => [ '0 s', map { '1 s' } 1 .. 9 ] }, settings => { failures => 1, failure => { status => 409 } });
+$node->sql(q{SELECT mesflow.pause_endpoint('damaged', 'so that all come at once')});
+my @readable = $node->emit('damaged.a', 'readable', 3);
+my ($damaged) = $node->emit('damaged.a', 'damaged');
+push @readable, $node->emit('damaged.a', "other $_") foreach 1 .. 20;
+$node->sql("DO \$do\$ BEGIN EXECUTE replace(pg_get_functiondef('mesflow._events_by_id'::regproc), '_events_by_id', '_events_by_id_as_it_was'); END \$do\$;
+	CREATE OR REPLACE FUNCTION mesflow._events_by_id(ids bigint[]) RETURNS TABLE (id bigint, event uuid, type text, key text, key_seq bigint, order_id uuid,
+		partner text, at timestamptz, correlation_id uuid, traceparent text, body text) LANGUAGE plpgsql STABLE AS \$do\$
+	BEGIN
+		RETURN QUERY SELECT * FROM mesflow._events_by_id_as_it_was(\$1);
+		IF EXISTS (SELECT FROM mesflow.outbox o WHERE o.id = ANY (\$1) AND o.event = '$damaged') THEN
+			RAISE 'this event is damaged';
+		END IF;
+	END \$do\$");
+$node->sql(q{SELECT mesflow.resume_endpoint('damaged')});
+$node->endpoint_comes_to('damaged', 'delivered = 23 AND waiting = 1', 'damaged: all others are delivered');
+is($node->sql(q{SELECT state, last_error FROM mesflow.deliveries WHERE endpoint = 'damaged' AND state <> 'delivered'}), 'retry|this event is damaged', 'damaged: it says why it is not');
+$node->sql(q{DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('mesflow._events_by_id_as_it_was'::regproc), '_events_by_id_as_it_was', '_events_by_id'); END $do$});
+hurry('damaged', 'true');
+$node->endpoint_comes_to('damaged', 'delivered = 24', 'damaged: when it can be read, it is sent');
+
 $node->stop('fast');
 $receiver->stop;
 done_testing();
