@@ -67,7 +67,7 @@ CREATE TABLE _pending (
   PRIMARY KEY (endpoint, id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _pending IS
-  'Deliveries that the cursor of their endpoint has passed and that are not done: retry (failed, due again), parked (waits for an earlier one of the same key), in_flight (has been under way for long), replay (asked for again). Where an endpoint keeps order, one row of each key is due, the others are parked with due_at infinity.';
+  'Deliveries that the cursor of their endpoint has passed and that are not done: retry (failed, due again, or has to wait before the first try), parked (waits for an earlier one of the same key), in_flight (has been under way for long), replay (asked for again). Where an endpoint keeps order, one row of each key is due, the others are parked with due_at infinity.';
 COMMENT ON COLUMN _pending.id IS 'the event: outbox.id';
 COMMENT ON COLUMN _pending.attempts IS 'tries so far; those that only the sender''s end cut short do not count';
 COMMENT ON COLUMN _pending.crashes IS 'how often it was under way when the sender ended, or the delivery worker that sent with care';

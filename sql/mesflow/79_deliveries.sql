@@ -148,7 +148,7 @@ COMMENT ON COLUMN deliveries.event IS 'the event''s id for others: webhook-id';
 COMMENT ON COLUMN deliveries.event_type IS 'for example order.priced';
 COMMENT ON COLUMN deliveries.key IS 'what it is about';
 COMMENT ON COLUMN deliveries.order_id IS 'the order it belongs to, where there is one';
-COMMENT ON COLUMN deliveries.state IS 'waiting (to be tried, also behind an earlier one of its key, or while the endpoint is paused), in_flight (under way for long), retry (failed, due again), delivered, dead (given up), skipped (given up and dismissed)';
+COMMENT ON COLUMN deliveries.state IS 'waiting (to be tried, also behind an earlier one of its key, or while the endpoint is paused), in_flight (under way for long), retry (failed, due again, or not due yet for the first time), delivered, dead (given up), skipped (given up and dismissed)';
 COMMENT ON COLUMN deliveries.attempts IS 'tries so far; of what was replayed, since then';
 COMMENT ON COLUMN deliveries.next_attempt_at IS 'not tried again before; NULL: as soon as there is room';
 COMMENT ON COLUMN deliveries.last_status IS 'of HTTP, of the last try; NULL: there was no answer';

@@ -373,6 +373,9 @@ extern void mf_line_add(MfDelivery *delivery);
  */
 extern bool mf_line_is_behind_row(const MfDelivery *delivery);
 
+/* Is there much of a pause left before it may go? */
+extern bool mf_line_is_paused(const MfDelivery *delivery);
+
 /* Dead letters that nobody resolved stop these keys, and no others. */
 extern void mf_line_block_keys(MfEndpoint *endpoint, char **keys, int count);
 
@@ -385,7 +388,10 @@ extern void mf_line_forget_rows(MfEndpoint *endpoint);
  */
 extern void mf_line_recorded(MfDelivery *delivery);
 
-/* It waits behind another of its key, and has a row now: the caller frees it. */
+/*
+ * It waits behind another of its key, or for a later time, and has a row now:
+ * the caller frees it.
+ */
 extern void mf_line_parked(MfDelivery *delivery);
 
 /* ---- breaker.c -------------------------------------------------------------- */

@@ -365,9 +365,17 @@ void
 mf_line_parked(MfDelivery *delivery)
 {
 	MfKeyLine  *keyed = delivery->key_line;
+	bool		later = delivery->place == MF_PLACE_LATER;
 
 	mf_line_unplace(delivery);
 	delivery->endpoint->queued--;
+	if (later)
+	{
+		mf_rows_expect(delivery->endpoint, delivery->due_at);
+		if (keyed != NULL)
+			mf_key_sleep(delivery);
+		return;
+	}
 	delivery->key_line = NULL;
 	if (keyed->away == MF_KEY_ALL_HERE)
 		set_away(keyed, MF_KEY_MORE);

@@ -13,6 +13,9 @@
 #include "stream.h"
 #include "utils/timestamp.h"
 
+/* What may not go for so long gets a row. */
+#define LONG_PAUSE_MS	1000
+
 dlist_head	mf_line_apart = DLIST_STATIC_INIT(mf_line_apart);
 
 static int
@@ -216,13 +219,15 @@ mf_line_add(MfDelivery *delivery)
 {
 	MfEndpoint *endpoint = delivery->endpoint;
 	MfLine	   *line = endpoint->line;
-	int			pause = endpoint->config->schedule_ms[0];
+	int64		pause = endpoint->config->schedule_ms[0] * INT64CONST(1000);
 
 	Assert(line != NULL && !line->closed);
 	Assert(delivery->state == MF_DELIVERY_WAITING);
+
+	/* It counts from the event, not from when there was room to read it. */
 	if (pause > 0 && delivery->attempts == 0 && !delivery->has_row &&
 		delivery->due_at == 0)
-		delivery->due_at = GetCurrentTimestamp() + pause * INT64CONST(1000);
+		delivery->due_at = Min(delivery->event->at, GetCurrentTimestamp()) + pause;
 
 	endpoint->queued++;
 	if (line->ordering == MF_ORDERING_NONE)
@@ -232,6 +237,13 @@ mf_line_add(MfDelivery *delivery)
 		return;
 	}
 	mf_key_join(delivery);
+}
+
+bool
+mf_line_is_paused(const MfDelivery *delivery)
+{
+	return delivery->place == MF_PLACE_LATER &&
+		delivery->due_at > GetCurrentTimestamp() + LONG_PAUSE_MS * INT64CONST(1000);
 }
 
 MfDelivery *

@@ -11,7 +11,8 @@
  *
  * A cursor moves past a delivery that is over, or that has a row.  One in the
  * front that takes long gets a row for that reason (in_flight), and so does
- * one that waits for another with a row (parked).  What is over beyond the
+ * one that waits for another with a row (parked), or for the pause before its
+ * first try (retry).  What is over beyond the
  * front stands in _cursors.done, so that it is not sent again after a crash.
  * In memory, it keeps its place among what the endpoint holds until then.
  */
@@ -92,7 +93,8 @@ choose_rows(MfGroup *group, MfEndpoint *endpoint, int64 now)
 			continue;
 		slow = delivery->state == MF_DELIVERY_SENDING &&
 			(beyond > DONE_MAX || now - delivery->started >= SLOW_MS);
-		if (slow || (delivery->state == MF_DELIVERY_WAITING && mf_line_is_behind_row(delivery)))
+		if (slow || (delivery->state == MF_DELIVERY_WAITING &&
+					 (mf_line_is_behind_row(delivery) || mf_line_is_paused(delivery))))
 		{
 			delivery->recording = true;
 			group->passed[group->passed_count++] = delivery;
@@ -216,18 +218,18 @@ recorded(MfDelivery *delivery)
 
 /*
  * It has got a row, or had one; it is where it was in line, but for one that
- * is parked: that is read when those before it are over.
+ * waits: that is read when it is due, or when those before it are over.
  */
 static void
 passed(MfDelivery *delivery)
 {
-	bool		parked = delivery->state == MF_DELIVERY_WAITING && !delivery->marking;
+	bool		waits = delivery->state == MF_DELIVERY_WAITING && !delivery->marking;
 
 	delivery->recording = false;
 	delivery->marking = false;
 	if (delivery->on_stream)
 		leave_place(delivery);
-	if (parked)
+	if (waits)
 	{
 		mf_line_parked(delivery);
 		mf_delivery_free(delivery);
@@ -426,7 +428,7 @@ sweep(int64 now)
 		{
 			MfDelivery *front = dlist_head_element(MfDelivery, stream_node, &endpoint->held);
 
-			if (front->passed || mf_line_is_behind_row(front) ||
+			if (front->passed || mf_line_is_behind_row(front) || mf_line_is_paused(front) ||
 				(front->state == MF_DELIVERY_SENDING && now - front->started >= SLOW_MS))
 				endpoint->dirty = true;
 		}

@@ -320,6 +320,8 @@ write_rows(const MfGroup *group)
 			continue;
 		if (delivery->state == MF_DELIVERY_SENDING || delivery->marking)
 			put_row(columns, row++, delivery, "in_flight", now, delivery->attempts);
+		else if (delivery->place == MF_PLACE_LATER)
+			put_row(columns, row++, delivery, "retry", delivery->due_at, delivery->attempts);
 		else
 			put_row(columns, row++, delivery, "parked", DT_NOEND, delivery->attempts);
 	}

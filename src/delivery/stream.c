@@ -183,7 +183,12 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 		endpoint->dirty = true;
 	}
 	else
+	{
 		mf_line_add(delivery);
+
+		/* It is to get a row, so that there is room for others. */
+		endpoint->dirty |= mf_line_is_paused(delivery);
+	}
 }
 
 /* Done with an event; the bytes of its copy, if one was made. */
