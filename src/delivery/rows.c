@@ -64,13 +64,12 @@ static MfPlan due_plan = {
 	.types = {TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID}
 };
 
-/* The same, without an equality that would leave the order of ids alone. */
+/* The same: of the key a range, as an equality would leave but the order of ids. */
 static MfPlan keys_plan = {
 	.sql = "SELECT " COLUMNS_SQL ", k.number FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 	" WITH ORDINALITY k (endpoint, key, number) CROSS JOIN LATERAL (SELECT * FROM mesflow._pending r"
-	" WHERE (r.endpoint, r.key) OPERATOR(pg_catalog.>=) (k.endpoint, k.key)"
-	" AND (r.endpoint, r.key) OPERATOR(pg_catalog.<=) (k.endpoint, k.key)"
-	" ORDER BY r.endpoint, r.key, r.id LIMIT $3) p ORDER BY k.number, p.id",
+	" WHERE r.endpoint OPERATOR(pg_catalog.=) k.endpoint AND r.key OPERATOR(pg_catalog.>=) k.key"
+	" AND r.key OPERATOR(pg_catalog.<=) k.key ORDER BY r.key, r.id LIMIT $3) p ORDER BY k.number, p.id",
 	.by_index = true,
 	.writes = true,
 	.arguments = 3,
@@ -90,7 +89,7 @@ typedef struct Work
 	int64		until;
 	TimestampTz now;
 	int			share;			/* so many rows may each endpoint hold */
-	bool		more;			/* there is more to be read at once */
+	bool		late;			/* the rest has to wait for another turn */
 } Work;
 
 static int64 not_before = 0;
@@ -274,7 +273,7 @@ read_keys(Work *work)
 
 		if (mf_wait_now() >= work->until)
 		{
-			work->more = true;
+			work->late = true;
 			return;
 		}
 		mf_worker_check();
@@ -381,8 +380,6 @@ look_at(MfEndpoint *endpoint, Work *work)
 	}
 	else if (look(endpoint, work, &parked, &endpoint->parked_seen_id, &next))
 		endpoint->parked_seen = true;
-	if (is_row_due(endpoint, work))
-		work->more = true;
 }
 
 static void
@@ -392,7 +389,7 @@ read_rows(void *arg)
 	dlist_mutable_iter iter;
 
 	read_keys(work);
-	if (work->more)
+	if (work->late)
 		return;
 	dlist_foreach_modify(iter, &mf_endpoints)
 	{
@@ -405,7 +402,7 @@ read_rows(void *arg)
 			/* It comes first the next time. */
 			dlist_delete(&endpoint->node);
 			dlist_push_head(&mf_endpoints, &endpoint->node);
-			work->more = true;
+			work->late = true;
 			break;
 		}
 		look_at(endpoint, work);
@@ -457,9 +454,8 @@ mf_rows_turn(int64 now)
 	{
 		case MF_TRY_DONE:
 			failures = 0;
-			if (work.more)
+			if (is_anything_wanted(&work, now))
 				mf_delivery_due(now);
-			(void) is_anything_wanted(&work, now);
 			break;
 		case MF_TRY_LATER:
 			not_before = now + 100;

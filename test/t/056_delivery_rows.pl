@@ -94,6 +94,10 @@ is_deeply([ missing(\@events, \@arrivals) ], [], 'one: nothing is missing');
 is_deeply([ disorder(\@events, \@arrivals) ], [], 'one: in order');
 is($node->sql(q{SELECT count(*) FROM mesflow._pending WHERE endpoint = 'one'}), 0, 'one: no row is left');
 
+# The statements were planned while there was no row.
+$node->await(q{SELECT bool_and(idx_scan > CASE indexrelname WHEN '_pending_endpoint_key_id_idx' THEN 300 ELSE 10 END) FROM pg_stat_user_indexes
+	WHERE indexrelname IN ('_pending_endpoint_key_id_idx', '_pending_endpoint_due_at_id_idx')}, 'one: rows were found by their keys and times');
+
 # ---- many keys -----------------------------------------------------------------------
 
 # They failed, and are tried again in hours.
