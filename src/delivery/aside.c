@@ -84,6 +84,8 @@ mf_aside_lock(const MfGroup *group)
 	Datum		list;
 	uint64		rows;
 
+	if (count == 0)
+		return false;
 	for (int i = 0; i < count; i++)
 		numbers[i] = Int32GetDatum(endpoints[i]->number);
 	list = PointerGetDatum(construct_array(numbers, count, INT4OID, sizeof(int32), true,

@@ -118,6 +118,32 @@ for my $number ($first .. $last)
 	$node->endpoint_comes_to("held$number", 'delivered = 300');
 	complete('every function', "held$number", "free$number");
 }
+# A hundred at a time, with more results than may wait to be recorded.
+my @many = pair();
+$receiver->path("/many$_") foreach 1 .. 100;
+$node->sql("SELECT mesflow.create_endpoint('many' || n, '" . $receiver->url('/many') . "' || n, '{r$round.*}', options => '{\"allow_private\": true}') FROM generate_series(1, 100) n");
+emit_many(100);
+my $holding = held("SELECT mesflow.pause_endpoint(name, 'for a while') FROM mesflow.endpoints WHERE name <> '$many[1]' ORDER BY name");
+emit_many(200);
+$node->endpoint_comes_to($many[1], 'delivered = 300', 'a hundred are held: the other one goes on');
+$holding->query_safe('ROLLBACK');
+$holding->quit;
+$node->await(q{SELECT bool_and(delivered = 300) AND count(*) = 100 FROM mesflow._cursors WHERE name LIKE 'endpoint many%'}, 'then they get everything');
+my %came;
+$came{ $_->{path} }{ $_->{id} }++ foreach $receiver->arrivals;
+is_deeply([ grep { keys %{ $came{"/many$_"} } != 300 || grep { $_ > 1 } values %{ $came{"/many$_"} } } 1 .. 100 ], [], 'each once');
+$node->sql(q{SELECT mesflow.drop_endpoint(name) FROM mesflow.endpoints WHERE name LIKE 'many%'});
+
+# Dead letters are nothing that delivery waits for.
+my @both = pair(options => { schedule => ['0 s'] }, settings => { status => 404 });
+emit_many(10);
+$node->endpoint_comes_to($_, 'dead = 10') foreach @both;
+$receiver->path("/$_") foreach @both;
+my $dismissing = held("SELECT mesflow.dismiss_dead(ARRAY(SELECT id FROM mesflow.dead_letters WHERE endpoint = '$both[0]'), 'of no use')");
+emit_many(500);
+$node->endpoint_comes_to($_, 'delivered = 500', "a dismissal that is open: $_ goes on") foreach @both;
+$dismissing->query_safe('COMMIT');
+$dismissing->quit;
 is(join("\n", $node->worker_errors), '', 'functions: no error of a worker in the log');
 
 # A drop, with events on their way and results that wait.
