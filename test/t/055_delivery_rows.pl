@@ -15,10 +15,12 @@ my $receiver = MesflowReceiver->start;
 my $number = 200;
 my $others = 30;
 
-# Rows of _pending that statements have looked at so far.
+# Rows of _pending that statements have looked at so far, but for those that
+# read in the order of times, or of keys.
 sub looked_at
 {
-	return $node->sql(q{SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'mesflow._pending'::regclass});
+	return $node->sql(q{SELECT t.seq_tup_read + sum(i.idx_tup_read) FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)
+		WHERE relid = 'mesflow._pending'::regclass AND i.indexrelname !~ '_(due_at|key)_id_idx' GROUP BY t.seq_tup_read});
 }
 
 # fail(COUNT): so many more of its events get a row.
@@ -45,11 +47,11 @@ $node->sql('VACUUM mesflow._pending');
 fail(1);
 $node->await(q{SELECT delivered = 2 FROM mesflow._cursors WHERE name = 'endpoint quick'}, 'another one, and the table is empty');
 
-# Others have rows for the same events.
+# Others have rows for the same events, which are not due, so nobody reads them.
 $node->sql("SELECT mesflow.create_endpoint('other' || n, 'http://127.0.0.1:9/', '{quick.*}', options => '{\"allow_private\": true}') FROM generate_series(1, $others) n");
 $node->sql("SELECT mesflow.pause_endpoint('other' || n, 'for good') FROM generate_series(1, $others) n");
 fail($number);
-$node->sql("INSERT INTO mesflow._pending (endpoint, id, event, key, state, due_at) SELECT 'other' || n, p.id, p.event, p.key, 'replay', now() FROM (SELECT o.id, o.event, o.key FROM mesflow.outbox o ORDER BY o.id DESC LIMIT $number) p, generate_series(1, $others) n");
+$node->sql("INSERT INTO mesflow._pending (endpoint, id, event, key, state, due_at, attempts) SELECT 'other' || n, p.id, p.event, p.key, 'retry', now() + interval '1 day', 1 FROM (SELECT o.id, o.event, o.key FROM mesflow.outbox o ORDER BY o.id DESC LIMIT $number) p, generate_series(1, $others) n");
 my $before = looked_at();
 $node->await("SELECT delivered = $number + 2 FROM mesflow._cursors WHERE name = 'endpoint quick'", 'all of them are over');
 $node->attempts_told($attempts);
