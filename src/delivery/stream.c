@@ -163,10 +163,6 @@ offer(MfEndpoint *endpoint, TupleTableSlot *slot, int64 id, MfTick *tick, MfEven
 	MfDelivery *delivery;
 	bool		done;
 
-	/* After an error on the way the same event comes again. */
-	if (!dlist_is_empty(&endpoint->held) &&
-		dlist_tail_element(MfDelivery, stream_node, &endpoint->held)->id == id)
-		return;
 	done = mf_done_forget(endpoint->stream, id);
 	if (!done && !mf_wants(endpoint, slot, copy))
 		return;
@@ -230,16 +226,16 @@ end_live_tick(void)
 			continue;
 		mf_moment_release(endpoint->stream->at);
 		endpoint->stream->at = mf_moment_share(live_at);
+		endpoint->stream->read_id = 0;
 	}
 }
 
-/* It goes on by itself, after the event with this id. */
+/* It goes on by itself in this set, from where it is. */
 static void
-part(MfStream *stream, int64 id)
+part(MfStream *stream)
 {
 	leave_live(stream);
 	stream->tick = mf_tick_share(live_tick);
-	stream->read_id = id;
 }
 
 static bool
@@ -265,12 +261,15 @@ read_live_portion(Snapshot snapshot, Size bytes)
 		dlist_foreach(iter, &mf_endpoints)
 		{
 			MfEndpoint *endpoint = dlist_container(MfEndpoint, node, iter.cur);
+			MfStream   *stream = endpoint->stream;
 
-			if (endpoint->stream == NULL || !endpoint->stream->live)
+			/* After an error at another endpoint the same event comes again. */
+			if (stream == NULL || !stream->live || id <= stream->read_id)
 				continue;
 			offer(endpoint, slot, id, live_tick, &copy);
+			stream->read_id = id;
 			if (is_full(endpoint, bytes))
-				part(endpoint->stream, id);
+				part(stream);
 		}
 		looked_at += forget_copy(copy);
 		live_id = id;
@@ -346,6 +345,7 @@ is_live_again(MfStream *stream)
 	mf_moment_release(stream->at);
 	stream->at = mf_moment_share(live_at);
 	stream->live = true;
+	stream->read_id = 0;
 	live_count++;
 	return true;
 }
@@ -513,7 +513,7 @@ part_with_idle(void)
 			endpoint->state == MF_ENDPOINT_ACTIVE)
 			continue;
 		if (live_tick != NULL)
-			part(stream, live_id);
+			part(stream);
 		else
 			leave_live(stream);
 	}

@@ -40,7 +40,8 @@ typedef struct MfStream
 	bool		live;
 	MfMoment   *at;				/* everything up to here was read */
 	MfTick	   *tick;			/* not live: the set it is in; NULL: none */
-	int64		read_id;		/* how far in there */
+	int64		read_id;		/* how far in there, or in that of the live
+								 * ones */
 
 	/* Done before this worker started, and not met again so far. */
 	int			done_count;
