@@ -124,7 +124,7 @@ BEGIN
      WHERE node ->> 'Relation Name' ~ '^(outbox|_attempts)_' AND node ->> 'Relation Name' LIKE '%' || lpad(mesflow._ring_slot(now())::text, 2, '0') GROUP BY 1, 2 ORDER BY 1, 2;
 END
 $$;
-SELECT count(*) FROM (SELECT mesflow.emit('test.many', g::text, jsonb_build_object('n', 0)) FROM generate_series(1, 3000) g) e;
+SELECT count(*) FROM (SELECT mesflow.emit('test.many', g::text, jsonb_build_object('n', 0, 'text', repeat('x', 1500))) FROM generate_series(1, 3000) g) e;
 INSERT INTO mesflow._attempts (endpoint, id, event, attempt, at, status, duration_us, span, slot)
   SELECT e.number, o.id, o.event, 1, now(), 200, 1, '\x00', mesflow._ring_slot(now()) FROM mesflow._endpoints e, mesflow.outbox o WHERE e.name = 'all' AND o.type = 'test.many';
 INSERT INTO mesflow._attempts (endpoint, id, event, attempt, at, status, duration_us, span, slot)
