@@ -27,7 +27,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" \
 
 MODULE_big = mesflow
 MODULE_FOLDERS = src src/worker src/outbox src/order src/price src/pricing \
-	src/delivery src/dashboard src/api src/frame
+	src/delivery src/work src/dashboard src/api src/frame
 MODULE_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(MODULE_FOLDERS))))
 OBJS = $(MODULE_SOURCES:%.c=build/module/%.o)
 

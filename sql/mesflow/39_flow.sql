@@ -8,7 +8,9 @@ CREATE TABLE order_statuses (
   terminal boolean NOT NULL DEFAULT false,
   hold boolean NOT NULL DEFAULT false,
   changeable boolean NOT NULL DEFAULT false,
-  CHECK (NOT (terminal AND hold))
+  workable boolean NOT NULL DEFAULT false,
+  CHECK (NOT (terminal AND hold)),
+  CHECK (NOT (workable AND (terminal OR hold OR changeable)))
 );
 COMMENT ON TABLE order_statuses IS 'Where an order can be. A status of your own is a row here and its steps in order_transitions.';
 COMMENT ON COLUMN order_statuses.status IS 'its name: a-z, 0-9 and _; part of the event''s type, order.<status>';
@@ -18,6 +20,7 @@ COMMENT ON COLUMN order_statuses.label IS 'for people';
 COMMENT ON COLUMN order_statuses.terminal IS 'does the order end here?';
 COMMENT ON COLUMN order_statuses.hold IS 'does the order wait here, and go back to where it came from?';
 COMMENT ON COLUMN order_statuses.changeable IS 'can its items still be changed here?';
+COMMENT ON COLUMN order_statuses.workable IS 'is there work on the floor for orders here?';
 
 CREATE TABLE order_transitions (
   from_status text NOT NULL REFERENCES order_statuses ON UPDATE CASCADE ON DELETE CASCADE,
@@ -31,20 +34,20 @@ COMMENT ON COLUMN order_transitions.from_status IS 'from here';
 COMMENT ON COLUMN order_transitions.to_status IS 'to here';
 COMMENT ON COLUMN order_transitions.roles IS 'database roles whose members may make the step; NULL: whoever may move orders; empty: only mesflow itself, when it prices';
 
-INSERT INTO order_statuses (status, position, owner_system, label, terminal, hold, changeable) VALUES
-  ('submitted', 10, 'shop', 'Submitted', false, false, true),
-  ('in_review', 20, 'crm', 'In review', false, false, true),
-  ('pricing_failed', 30, 'crm', 'Pricing failed', false, false, true),
-  ('priced', 40, 'crm', 'Priced', false, false, true),
-  ('approved', 50, 'mes', 'Approved', false, false, false),
-  ('in_production', 60, 'mes', 'In production', false, false, false),
-  ('on_hold', 65, 'mes', 'On hold', false, true, false),
-  ('produced', 70, 'mes', 'Produced', false, false, false),
-  ('packed', 80, 'mes', 'Packed', false, false, false),
-  ('shipped', 90, 'shop', 'Shipped', false, false, false),
-  ('delivered', 100, 'shop', 'Delivered', false, false, false),
-  ('closed', 110, NULL, 'Closed', true, false, false),
-  ('cancelled', 120, NULL, 'Cancelled', true, false, false);
+INSERT INTO order_statuses (status, position, owner_system, label, terminal, hold, changeable, workable) VALUES
+  ('submitted', 10, 'shop', 'Submitted', false, false, true, false),
+  ('in_review', 20, 'crm', 'In review', false, false, true, false),
+  ('pricing_failed', 30, 'crm', 'Pricing failed', false, false, true, false),
+  ('priced', 40, 'crm', 'Priced', false, false, true, false),
+  ('approved', 50, 'mes', 'Approved', false, false, false, true),
+  ('in_production', 60, 'mes', 'In production', false, false, false, true),
+  ('on_hold', 65, 'mes', 'On hold', false, true, false, false),
+  ('produced', 70, 'mes', 'Produced', false, false, false, false),
+  ('packed', 80, 'mes', 'Packed', false, false, false, false),
+  ('shipped', 90, 'shop', 'Shipped', false, false, false, false),
+  ('delivered', 100, 'shop', 'Delivered', false, false, false, false),
+  ('closed', 110, NULL, 'Closed', true, false, false, false),
+  ('cancelled', 120, NULL, 'Cancelled', true, false, false, false);
 
 INSERT INTO order_transitions (from_status, to_status, roles) VALUES
   ('submitted', 'in_review', NULL), ('submitted', 'priced', '{}'), ('submitted', 'pricing_failed', '{}'),

@@ -52,7 +52,7 @@ BEGIN
       untouched := FOUND;
     WHEN 'order_statuses' THEN
       UPDATE mesflow.order_statuses t
-         SET (position, owner_system, label, terminal, hold, changeable) = (NEW.position, NEW.owner_system, NEW.label, NEW.terminal, NEW.hold, NEW.changeable)
+         SET (position, owner_system, label, terminal, hold, changeable, workable) = (NEW.position, NEW.owner_system, NEW.label, NEW.terminal, NEW.hold, NEW.changeable, NEW.workable)
        WHERE t.status = NEW.status AND mesflow._is_default('order_statuses', to_jsonb(t));
       untouched := FOUND;
     ELSE

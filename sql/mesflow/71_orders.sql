@@ -28,6 +28,7 @@ CREATE TABLE orders (
   tracking text,
   asked_hash bytea NOT NULL,
   asked_due timestamptz,
+  closed_as text,
   CONSTRAINT orders_pkey PRIMARY KEY (id),
   CONSTRAINT orders_number_key UNIQUE (number),
   CONSTRAINT orders_partner_external_ref_key UNIQUE (partner, external_ref)
@@ -56,6 +57,7 @@ COMMENT ON COLUMN orders.status_by IS 'who made the last step';
 COMMENT ON COLUMN orders.tracking IS 'tracking number of its parcel, from the detail of a step';
 COMMENT ON COLUMN orders.asked_hash IS 'digest of the items first asked for, to know the same order again';
 COMMENT ON COLUMN orders.asked_due IS 'the date first asked for';
+COMMENT ON COLUMN orders.closed_as IS 'its status, once that is terminal: for the index of ended orders, which steps of open ones do not touch';
 
 -- An item is a quote that was bought; its state and price are the quote's.
 CREATE TABLE _order_items (

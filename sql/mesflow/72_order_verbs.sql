@@ -34,6 +34,15 @@ CREATE FUNCTION _order_of_event(order_id uuid, counted boolean, OUT partner text
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_order_of_event';
 COMMENT ON FUNCTION _order_of_event(uuid, boolean) IS 'For emit(): what an event needs of its order; counted: it gets the next number of the order''s sequence. MF404.';
 
+CREATE FUNCTION _count_events(order_id uuid, events integer, OUT partner text, OUT correlation_id uuid, OUT seq bigint, OUT traceparent text,
+                              OUT number text, OUT external_ref text, OUT status text) RETURNS record
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_count_events';
+COMMENT ON FUNCTION _count_events(uuid, integer) IS 'Locks an order, for whose work the caller writes so many events; what they need of it, and the number of the last. MF404.';
+
+CREATE FUNCTION _follow_work(order_id uuid, to_status text, actor text) RETURNS boolean
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_follow_work';
+COMMENT ON FUNCTION _follow_work(uuid, text, text) IS 'The step that an order makes because of its work; false where the flow has none from where it is. MF404.';
+
 CREATE FUNCTION _sum_order(order_id uuid, actor text, note text, detail jsonb, touched boolean, any_status boolean) RETURNS boolean
 LANGUAGE c SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

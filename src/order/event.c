@@ -282,7 +282,7 @@ check_untouched(const MfStep *step, const MfOrder *before, const MfOrder *after)
 
 	if (step->becomes == NULL)
 		expected.value[MF_ORDER_EVENT_SEQ] =
-			Int64GetDatum(DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]) + 1);
+			Int64GetDatum(DatumGetInt64(before->value[MF_ORDER_EVENT_SEQ]) + step->events);
 	for (int column = 0; column < MF_ORDER_COLUMNS; column++)
 		if (mf_order_differs(&expected, after, column))
 			ereport(ERROR,

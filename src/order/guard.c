@@ -397,6 +397,7 @@ move(Relation orders, HeapTuple old, const MfOrder *before, const MfOrder *after
 	else if (from.hold && !to.hold)
 		stamp(stamps, MF_ORDER_HELD_FROM, (Datum) 0, true);
 	stamp(stamps, MF_ORDER_CLOSED_AT, TimestampTzGetDatum(now), !to.terminal);
+	stamp(stamps, MF_ORDER_CLOSED_AS, CStringGetTextDatum(to_name), !to.terminal);
 	if (step->tracking != NULL)
 		stamp(stamps, MF_ORDER_TRACKING, CStringGetTextDatum(step->tracking), false);
 	if (approval && after->is_null[MF_ORDER_DUE_AT])
@@ -455,6 +456,7 @@ static HeapTuple
 guard_insert(TriggerData *trigger)
 {
 	MfOrder		order;
+	Stamps		stamps;
 
 	if (mf_step_now()->quiet)
 		return trigger->tg_trigtuple;
@@ -465,7 +467,12 @@ guard_insert(TriggerData *trigger)
 				 errmsg("orders are not inserted"),
 				 errdetail("A row without events would be an order that nobody was told of."),
 				 errhint("Submit it with mesflow.submit_order().")));
-	return trigger->tg_trigtuple;
+	if (order.is_null[MF_ORDER_CLOSED_AT] || !order.is_null[MF_ORDER_CLOSED_AS])
+		return trigger->tg_trigtuple;
+	stamps.count = 0;
+	stamp(&stamps, MF_ORDER_CLOSED_AS, order.value[MF_ORDER_STATUS], order.is_null[MF_ORDER_STATUS]);
+	return heap_modify_tuple_by_cols(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
+									 stamps.count, stamps.column, stamps.value, stamps.is_null);
 }
 
 static void

@@ -43,6 +43,7 @@ typedef enum MfOrderColumn
 	MF_ORDER_TRACKING,
 	MF_ORDER_ASKED_HASH,
 	MF_ORDER_ASKED_DUE,
+	MF_ORDER_CLOSED_AS,
 	MF_ORDER_COLUMNS
 } MfOrderColumn;
 
@@ -78,7 +79,8 @@ typedef struct MfStep
 	bool		quiet;			/* the verb has seen to checks and events
 								 * itself */
 	const MfOrder *becomes;		/* then, what the row must be; NULL: as it
-								 * was, but for event_seq, which is one more */
+								 * was, but for its events */
+	int			events;			/* that it has written, then */
 	bool		sums;			/* amounts may change, and mesflow's own steps */
 	bool		touched;		/* an event even where no column changes */
 	const char *actor;

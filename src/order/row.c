@@ -18,7 +18,7 @@ const char *const mf_order_column_names[MF_ORDER_COLUMNS] = {
 	"event_seq", "net", "tax", "total", "currency", "priority", "created_at",
 	"due_at", "price_expires_at", "closed_at", "correlation_id",
 	"traceparent", "held_from", "status_by", "tracking", "asked_hash",
-	"asked_due"
+	"asked_due", "closed_as"
 };
 
 /* Columns may be added behind ours. */

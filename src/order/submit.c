@@ -43,13 +43,13 @@ PG_FUNCTION_INFO_V1(mesflow_submit_order);
 static MfPlan insert_plan = {
 	.sql = "INSERT INTO mesflow.orders (id, number, partner, external_ref, status, status_since, event_seq, net, tax, total, currency,"
 	" priority, created_at, due_at, price_expires_at, closed_at, correlation_id, traceparent, held_from, status_by, tracking,"
-	" asked_hash, asked_due) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+	" asked_hash, asked_due, closed_as) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
 	.by_index = true,
 	.writes = true,
 	.arguments = MF_ORDER_COLUMNS,
 	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID,
 		INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	BYTEAOID, TIMESTAMPTZOID}
+	BYTEAOID, TIMESTAMPTZOID, TEXTOID}
 };
 
 static MfPlan items_plan = {
