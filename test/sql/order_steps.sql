@@ -129,7 +129,7 @@ SELECT v AS verb, test.answer(format(v, test.id('set'))) FROM unnest(ARRAY['SELE
 SELECT test.answer($$SELECT mesflow.set_priority('00000000-0000-7000-8000-000000000000', 1)$$), test.answer($$SELECT mesflow.set_due(NULL, NULL)$$);
 
 -- Everything else of an order does not change, nor is a row inserted or deleted by hand.
-SELECT a.attname AS column, test.answer(format('UPDATE mesflow.orders SET %I = %s WHERE id = %L', a.attname, CASE a.attname WHEN 'held_from' THEN $$'approved'$$ WHEN 'closed_at' THEN 'now()' WHEN 'traceparent' THEN $$'x'$$ WHEN 'tracking' THEN $$'x'$$ WHEN 'asked_due' THEN 'now()' WHEN 'id' THEN 'gen_random_uuid()' WHEN 'number' THEN $$'1'$$ WHEN 'external_ref' THEN $$'y'$$ ELSE 'NULL' END, test.id('set'))) AS answer
+SELECT a.attname AS column, test.answer(format('UPDATE mesflow.orders SET %I = %s WHERE id = %L', a.attname, CASE a.attname WHEN 'held_from' THEN $$'approved'$$ WHEN 'closed_at' THEN 'now()' WHEN 'traceparent' THEN $$'x'$$ WHEN 'tracking' THEN $$'x'$$ WHEN 'closed_as' THEN $$'x'$$ WHEN 'asked_due' THEN 'now()' WHEN 'id' THEN 'gen_random_uuid()' WHEN 'number' THEN $$'1'$$ WHEN 'external_ref' THEN $$'y'$$ ELSE 'NULL' END, test.id('set'))) AS answer
   FROM pg_attribute a WHERE a.attrelid = 'mesflow.orders'::regclass AND a.attnum > 0 AND a.attname NOT IN ('status', 'priority', 'due_at') ORDER BY a.attnum;
 SELECT * FROM test.refused(format('UPDATE mesflow.orders SET total = 0 WHERE id = %L', test.id('set')));
 SELECT * FROM test.refused(format('UPDATE mesflow.orders SET event_seq = event_seq + 1 WHERE id = %L', test.id('set')));
