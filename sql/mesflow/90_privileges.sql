@@ -34,6 +34,14 @@ GRANT SELECT ON customers TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT UPDATE (status, priority, due_at) ON orders TO mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _fold(text) TO mesflow_manager, mesflow_admin;      -- which the indexes of orders call
 
+GRANT EXECUTE ON FUNCTION
+    claim_work(text, text, integer, uuid), claim_work_order(uuid, text), start_work(uuid, text), finish_work(uuid, text, integer, integer, text),
+    release_work(uuid, text, text, text)
+  TO mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION correct_work(uuid, integer, integer, text, text, text) TO mesflow_manager, mesflow_admin;
+GRANT SELECT ON work_orders TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT SELECT ON operators, stations, shifts TO mesflow_operator;
+
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
     revise_price_list(jsonb, text, text, timestamptz, text)
