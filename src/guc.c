@@ -41,6 +41,7 @@ int			mf_guc_dead_letter_retention;
 bool		mf_guc_delivery;
 char	   *mf_guc_delivery_allow_private;
 int			mf_guc_delivery_max_in_flight;
+int			mf_guc_dispatch_order = MF_DISPATCH_NEWEST;
 int			mf_guc_effects = MF_EFFECTS_AUTO;
 int			mf_guc_pricing_function_timeout;
 int			mf_guc_pricing_memory;
@@ -48,6 +49,13 @@ int			mf_guc_pricing_slots;
 int			mf_guc_pricing_timeout;
 int			mf_guc_sandbox = MF_SANDBOX_REQUIRE;
 int			mf_guc_upload_retention;
+
+static const struct config_enum_entry dispatch_order_options[] = {
+	{"newest", MF_DISPATCH_NEWEST, false},
+	{"oldest", MF_DISPATCH_OLDEST, false},
+	{"due", MF_DISPATCH_DUE, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry effects_options[] = {
 	{"auto", MF_EFFECTS_AUTO, false},
@@ -169,6 +177,16 @@ mf_guc_define(void)
 							PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("mesflow.dispatch_order",
+							 "Sets which work comes first of what has the same priority.",
+							 "newest, oldest: by when it could be done; due: by when its order is due.",
+							 &mf_guc_dispatch_order,
+							 MF_DISPATCH_NEWEST,
+							 dispatch_order_options,
+							 PGC_SIGHUP,
+							 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomEnumVariable("mesflow.effects",
 							 "Sets whether anything may leave this database.",

@@ -11,6 +11,14 @@ typedef enum MfSandboxSetting
 	MF_SANDBOX_OFF
 } MfSandboxSetting;
 
+/* The order of the dispatch list within a rank. */
+typedef enum MfDispatchOrder
+{
+	MF_DISPATCH_NEWEST,
+	MF_DISPATCH_OLDEST,
+	MF_DISPATCH_DUE
+} MfDispatchOrder;
+
 /* Does anything leave this database? */
 typedef enum MfEffectsSetting
 {
@@ -24,6 +32,7 @@ extern int	mf_guc_dead_letter_retention;	/* minutes */
 extern bool mf_guc_delivery;
 extern char *mf_guc_delivery_allow_private; /* hosts, addresses, networks */
 extern int	mf_guc_delivery_max_in_flight;
+extern int	mf_guc_dispatch_order;	/* MfDispatchOrder */
 extern int	mf_guc_effects;		/* MfEffectsSetting */
 extern int	mf_guc_jobs_retention;	/* minutes */
 extern int	mf_guc_max_model_size;	/* MB */
