@@ -165,11 +165,7 @@ mf_work_assign(MfWork *work, const char *operator_code, const char *station)
 	work->assigned_at = Max(GetCurrentTimestamp(), work->queued_at);
 	work->lease_until = work->assigned_at + (int64) mf_guc_work_lease * USECS_PER_SEC;
 	mf_work_save(work);
-	mf_news_add(&news, work, &(MfTold)
-				{
-					.type = "work.assigned",.at = work->assigned_at,
-					.operator_code = operator_code,.quantity = work->quantity
-				});
+	(void) mf_news_add(&news, work, "work.assigned", work->assigned_at);
 	mf_news_write(&news);
 }
 
@@ -178,16 +174,15 @@ mf_work_release(MfWork *work, const char *actor, const char *reason)
 {
 	MfNews		news = {.order_id = &work->order_id,.actor = actor};
 	const char *operator_code = work->operator_code;
+	MfTold	   *told;
 
 	work->state = MF_WORK_QUEUED;
 	work->operator_code = work->station = NULL;
 	work->assigned_at = work->lease_until = work->started_at = MF_NEVER;
 	mf_work_save(work);
-	mf_news_add(&news, work, &(MfTold)
-				{
-					.type = "work.released",.at = MF_NEVER,
-					.operator_code = operator_code,.quantity = work->quantity,.note = reason
-				});
+	told = mf_news_add(&news, work, "work.released", MF_NEVER);
+	told->operator_code = operator_code;
+	told->note = reason;
 	mf_news_write(&news);
 }
 
@@ -372,21 +367,14 @@ take(Claim *claim)
 	} while (claim->count == 0 && claim->met_locked && wait_for(&claim->locked_order));
 }
 
-/* The claims of each operation, once. */
 static void
-count_claims(const Claim *claim)
+count_claim(const MfWork *work)
 {
-	for (int i = 0; i < claim->count; i++)
-	{
-		const MfWork *work = &claim->taken[i];
-		MfPayDay	day = mf_pay_day(work->assigned_at);
+	MfPayDay	day = mf_pay_day(work->assigned_at);
+	MfPay		pay = mf_pay_of(work);
 
-		mf_pay_count(&day, &(MfPay)
-					 {
-						 .operator_code = claim->operator.code,.process = work->process,
-						 .operation = work->operation,.claimed = 1
-					 });
-	}
+	pay.claimed = 1;
+	mf_pay_count(&day, &pay);
 }
 
 static Datum
@@ -456,7 +444,8 @@ mesflow_claim_work(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(3) || !asked_before(code, PG_GETARG_DATUM(3), &work))
 	{
 		take(claim);
-		count_claims(claim);
+		for (int i = 0; i < claim->count; i++)
+			count_claim(&claim->taken[i]);
 		work = taken_ids(claim);
 		if (!PG_ARGISNULL(3) && claim->count > 0)
 			remember(claim, PG_GETARG_DATUM(3), work);
@@ -487,19 +476,12 @@ mesflow_claim_work_order(PG_FUNCTION_ARGS)
 	mf_work_hold(fcinfo, 0, &work, &order);
 	if (!mf_work_is_of(&work, code))
 	{
-		MfPayDay	day;
-
 		mf_work_check_free(&work);
 		mf_work_check_order(&work, &order);
 		if (operator.room == 0)
 			mf_operator_refuse(&operator);
 		mf_work_assign(&work, code, NULL);
-		day = mf_pay_day(work.assigned_at);
-		mf_pay_count(&day, &(MfPay)
-					 {
-						 .operator_code = code,.process = work.process,
-						 .operation = work.operation,.claimed = 1
-					 });
+		count_claim(&work);
 	}
 	result = mf_work_result(&work.id);
 	SPI_finish();

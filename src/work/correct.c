@@ -190,14 +190,15 @@ correct(const MfWork *before, MfWork *work, bool being_made, int repeat_from,
 {
 	MfNews		news = {.order_id = &work->order_id,.actor = actor};
 	MfPayDay	day = {work->finished_day, work->finished_shift};
+	MfPay		pay = mf_pay_of(work);
 	int			difference = work->good - before->good;
+	MfTold	   *told;
 
 	mf_work_save(work);
-	mf_news_add(&news, work, &(MfTold)
-				{
-					.type = "work.corrected",.at = MF_NEVER,.operator_code = work->operator_code,
-					.quantity = work->good,.detail = describe(before, work),.note = reason
-				});
+	told = mf_news_add(&news, work, "work.corrected", MF_NEVER);
+	told->quantity = work->good;
+	told->detail = describe(before, work);
+	told->note = reason;
 	if (being_made && difference < 0)
 		take_away(work, -difference, repeat_from, &news);
 	else if (being_made && difference > 0)
@@ -205,11 +206,9 @@ correct(const MfWork *before, MfWork *work, bool being_made, int repeat_from,
 	mf_news_write(&news);
 	if (being_made)
 		mf_work_follow(&work->order_id, actor);
-	mf_pay_count(&day, &(MfPay)
-				 {
-					 .operator_code = work->operator_code,.process = work->process,.operation = work->operation,
-					 .good = difference,.scrap = work->scrap - before->scrap
-				 });
+	pay.good = difference;
+	pay.scrap = work->scrap - before->scrap;
+	mf_pay_count(&day, &pay);
 }
 
 static int

@@ -91,12 +91,9 @@ last_number(const pg_uuid_t *order_id)
 }
 
 static void
-told_queued(MfNews *news, const MfWork *work)
+tell_queued(MfNews *news, const MfWork *work)
 {
-	mf_news_add(news, work, &(MfTold)
-				{
-					.type = "work.queued",.at = work->queued_at,.quantity = work->quantity
-				});
+	(void) mf_news_add(news, work, "work.queued", work->queued_at);
 }
 
 void
@@ -106,7 +103,7 @@ mf_work_queue(MfWork *work, int quantity, MfNews *news)
 	work->quantity = quantity;
 	work->queued_at = GetCurrentTimestamp();
 	mf_work_save(work);
-	told_queued(news, work);
+	tell_queued(news, work);
 }
 
 /* A row of a lot, behind the last one; the first one is queued. */
@@ -122,7 +119,7 @@ insert(MfWork *work, bool is_first, MfNews *news)
 	work->queued_at = is_first ? GetCurrentTimestamp() : MF_NEVER;
 	mf_work_insert(work);
 	if (is_first)
-		told_queued(news, work);
+		tell_queued(news, work);
 }
 
 void

@@ -72,14 +72,18 @@ append_work(StringInfo json, const MfWork *work)
 	mf_body_close(json, '}');
 }
 
-void
-mf_news_add(MfNews *news, const MfWork *work, const MfTold *told)
+MfTold *
+mf_news_add(MfNews *news, const MfWork *work, const char *type, TimestampTz at)
 {
-	Waiting    *one = palloc(sizeof(Waiting));
+	Waiting    *one = palloc0(sizeof(Waiting));
 
-	one->told = *told;
+	one->told.type = type;
+	one->told.at = at;
+	one->told.operator_code = work->operator_code;
+	one->told.quantity = work->quantity;
 	append_work(&one->work, work);
 	news->items = lappend(news->items, one);
+	return &one->told;
 }
 
 /* What every event has of the order. */

@@ -154,7 +154,7 @@ plan_items(const pg_uuid_t *order_id, MfNews *news)
 {
 	Datum		value = UUIDPGetDatum(order_id);
 	int			count = (int) mf_plan_run(&items_plan, &value, NULL);
-	PlannedItem	   *items = palloc(Max(count, 1) * sizeof(PlannedItem));
+	PlannedItem *items = palloc(Max(count, 1) * sizeof(PlannedItem));
 
 	for (int i = 0; i < count; i++)
 		read_item(&items[i], order_id, i);
@@ -188,11 +188,7 @@ mf_work_cancel(MfWork *work, MfNews *news)
 	work->lease_until = MF_NEVER;
 	mf_work_save(work);
 	if (!was_planned)
-		mf_news_add(news, work, &(MfTold)
-					{
-						.type = "work.cancelled",.at = work->cancelled_at,
-						.operator_code = work->operator_code,.quantity = work->quantity
-					});
+		(void) mf_news_add(news, work, "work.cancelled", work->cancelled_at);
 }
 
 /* A step of an order, and what it means for its work. */
@@ -209,13 +205,12 @@ follow_step(void *arg)
 {
 	Step	   *step = arg;
 	const MfStatus *found = mf_flow_status(step->from);
-	MfStatus	from = found != NULL ? *found : (MfStatus)
-	{
-		.workable = false
-	};
+	MfStatus	from = {0};
 	MfStatus	to;
 	MfNews		news = {.order_id = &step->order_id,.actor = step->actor};
 
+	if (found != NULL)
+		from = *found;
 	found = mf_flow_status(step->to);
 	if (found == NULL || found->hold)
 		return;

@@ -251,3 +251,14 @@ mf_work_result(const pg_uuid_t *id)
 		elog(ERROR, "a work order is not in mesflow.work_orders");
 	return SPI_datumTransfer(row, false, -1);
 }
+
+MfPay
+mf_pay_of(const MfWork *work)
+{
+	MfPay		pay = {0};
+
+	pay.operator_code = work->operator_code;
+	pay.process = work->process;
+	pay.operation = work->operation;
+	return pay;
+}

@@ -35,11 +35,7 @@ start(MfWork *work, const char *code)
 	work->started_at = Max(GetCurrentTimestamp(), work->assigned_at);
 	work->lease_until = MF_NEVER;
 	mf_work_save(work);
-	mf_news_add(&news, work, &(MfTold)
-				{
-					.type = "work.started",.at = work->started_at,
-					.operator_code = code,.quantity = work->quantity
-				});
+	(void) mf_news_add(&news, work, "work.started", work->started_at);
 	mf_news_write(&news);
 	mf_work_step(&work->order_id, MF_STATUS_IN_PRODUCTION, code);
 }
@@ -97,7 +93,9 @@ finish(MfWork *work, const char *code, int good, int scrap, int repeat_from)
 {
 	MfNews		news = {.order_id = &work->order_id,.actor = code};
 	Interval   *busy = palloc0(sizeof(Interval));
+	MfTold	   *told;
 	MfPayDay	day;
+	MfPay		pay;
 
 	work->state = MF_WORK_FINISHED;
 	work->good = good;
@@ -108,19 +106,18 @@ finish(MfWork *work, const char *code, int good, int scrap, int repeat_from)
 	work->finished_day = day.day;
 	work->finished_shift = day.shift != NULL ? pstrdup(day.shift) : NULL;
 	mf_work_save(work);
-	mf_news_add(&news, work, &(MfTold)
-				{
-					.type = "work.finished",.at = work->finished_at,.operator_code = code,
-					.quantity = good,.dwell = busy
-				});
+	told = mf_news_add(&news, work, "work.finished", work->finished_at);
+	told->quantity = good;
+	told->dwell = busy;
 	follow(work, repeat_from, &news);
 	mf_news_write(&news);
 	mf_work_follow(&work->order_id, code);
-	mf_pay_count(&day, &(MfPay)
-				 {
-					 .operator_code = code,.process = work->process,.operation = work->operation,
-					 .finished = 1,.good = good,.scrap = scrap,.busy = busy->time
-				 });
+	pay = mf_pay_of(work);
+	pay.finished = 1;
+	pay.good = good;
+	pay.scrap = scrap;
+	pay.busy = busy->time;
+	mf_pay_count(&day, &pay);
 }
 
 int

@@ -129,7 +129,12 @@ typedef struct MfTold
 	const char *note;
 } MfTold;
 
-extern void mf_news_add(MfNews *news, const MfWork *work, const MfTold *told);
+/*
+ * An event of this moment (MF_NEVER: now) about the work order as it is; who
+ * has it and how many pieces are there, the caller may add the rest.
+ */
+extern MfTold *mf_news_add(MfNews *news, const MfWork *work, const char *type,
+						   TimestampTz at);
 extern void mf_news_write(MfNews *news);
 
 /*
@@ -245,6 +250,9 @@ typedef struct MfPay
 	int64		scrap;
 	int64		busy;			/* microseconds */
 } MfPay;
+
+/* Of this work order's operator, process and operation: nothing yet. */
+extern MfPay mf_pay_of(const MfWork *work);
 
 /* The day and shift that a moment belongs to; shift may be NULL. */
 typedef struct MfPayDay
