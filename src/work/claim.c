@@ -5,11 +5,12 @@
  * Candidates come from the dispatch list, without locks.  Each is tried by
  * locking its order's row and its own, skipping what is locked, and looked at
  * again then; who comes second goes on to the next.  Where all candidates
- * were locked by others, and there was work, a claim waits a moment for one
- * of them, holding nothing.
+ * were locked by others a claim waits a moment for one of them, while it
+ * holds none.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "check.h"
 #include "fmgr.h"
@@ -310,27 +311,44 @@ go_down(Claim *claim)
 	} while (claim->count < claim->wanted && count == asked);
 }
 
-/* Waits for the order, if not for long; false where that was too short. */
-static bool
+/* Waits for the order that was locked, with the patience that we have. */
+static void
 wait_for(const pg_uuid_t *order_id)
+{
+	Datum		value = UUIDPGetDatum(order_id);
+	int			level = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", PATIENCE, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) mf_plan_run(&wait_plan, &value, NULL);
+	AtEOXact_GUC(true, level);
+}
+
+/*
+ * Waits for the order that was locked and goes down the list once more, in a
+ * subtransaction: where that brings nothing the order's lock is given back,
+ * so that no claim waits while it holds one.  False: it is not worth waiting
+ * longer.
+ */
+static bool
+wait_and_go_down(Claim *claim)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	Datum		value = UUIDPGetDatum(order_id);
-	volatile bool free = false;
+	volatile bool again = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		int			level = NewGUCNestLevel();
-
-		(void) set_config_option("lock_timeout", PATIENCE, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		(void) mf_plan_run(&wait_plan, &value, NULL);
-		AtEOXact_GUC(true, level);
-		ReleaseCurrentSubTransaction();
-		free = true;
+		wait_for(&claim->locked_order);
+		claim->met_locked = false;
+		go_down(claim);
+		again = claim->count == 0 && claim->met_locked;
+		if (claim->count > 0)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -345,11 +363,12 @@ wait_for(const pg_uuid_t *order_id)
 		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 			ReThrowError(error);
 		FreeErrorData(error);
+		again = false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	return free;
+	return again;
 }
 
 static void
@@ -360,11 +379,10 @@ take(Claim *claim)
 		mf_operator_refuse(&claim->operator);
 	claim->wanted = Min(claim->wanted, claim->operator.room);
 	(void) mf_work_return_abandoned(MOST_ABANDONED);
-	do
-	{
-		claim->met_locked = false;
-		go_down(claim);
-	} while (claim->count == 0 && claim->met_locked && wait_for(&claim->locked_order));
+	go_down(claim);
+	if (claim->count == 0 && claim->met_locked)
+		while (wait_and_go_down(claim))
+			CHECK_FOR_INTERRUPTS();
 }
 
 static void
