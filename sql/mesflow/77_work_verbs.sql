@@ -1,4 +1,4 @@
--- What is done with work: src/work/.
+-- What is done with work. The README of src/work has the rules.
 
 CREATE FUNCTION claim_work(operator text, station text DEFAULT NULL, limit_to integer DEFAULT 1, request_id uuid DEFAULT NULL) RETURNS SETOF work_orders
 LANGUAGE c SECURITY DEFINER
