@@ -140,6 +140,7 @@ BEGIN
   PERFORM mesflow._note_contents();
   PERFORM mesflow._start_timeline();
   PERFORM mesflow.rebase();
+  PERFORM mesflow._rebuild_own_rows();
   PERFORM mesflow._wake('pricing');
   PERFORM mesflow._wake('delivery');
   PERFORM mesflow._wake('launcher');    -- which starts what had left
