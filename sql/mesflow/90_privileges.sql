@@ -34,6 +34,9 @@ GRANT SELECT ON customers TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT UPDATE (status, priority, due_at) ON orders TO mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _fold(text) TO mesflow_manager, mesflow_admin;      -- which the indexes of orders call
 
+GRANT SELECT ON dashboard_operators TO mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _pay_day(timestamptz), _operator_audit(date) TO mesflow_manager, mesflow_admin;
+
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
     revise_price_list(jsonb, text, text, timestamptz, text)
@@ -104,6 +107,7 @@ BEGIN
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
+      ('dashboard_operators', ''),      -- pay, which the outbox cannot tell again
       ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),
       ('_endpoints', ''), ('_endpoint_numbers', ''), ('_endpoint_secrets', ''), ('_pending', ''), ('_receipts_due', ''), ('_dead_letters', ''), ('_dead_letters_number_seq', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
@@ -129,3 +133,4 @@ ALTER TABLE _cursors ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE order_statuses ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE order_transitions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE expectations ENABLE ALWAYS TRIGGER flow_changed;
+ALTER TABLE shifts ENABLE ALWAYS TRIGGER changed;
