@@ -119,11 +119,22 @@ check_node_name(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/*
+ * PostgreSQL takes rules of POSIX too, in which UTC+2 is two hours behind UTC:
+ * nobody's pay is to depend on who knows that.
+ */
 static bool
 check_time_zone(char **newval, void **extra, GucSource source)
 {
-	pg_tz	   *found = pg_tzset(*newval);
+	pg_tz	   *found;
 
+	if (strpbrk(*newval, "0123456789") != NULL && pg_strncasecmp(*newval, "Etc/", 4) != 0)
+	{
+		GUC_check_errdetail("\"%s\" is not the name of a place.", *newval);
+		GUC_check_errhint("Name one, such as Europe/Vienna; two hours ahead of UTC all the year is Etc/GMT-2.");
+		return false;
+	}
+	found = pg_tzset(*newval);
 	if (found == NULL)
 	{
 		GUC_check_errdetail("There is no time zone \"%s\".", *newval);

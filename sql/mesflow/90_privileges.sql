@@ -42,6 +42,8 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION correct_work(uuid, integer, integer, text, text, text) TO mesflow_manager, mesflow_admin;
 GRANT SELECT ON work_orders TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 GRANT SELECT ON operators, stations, shifts TO mesflow_operator;
+GRANT SELECT ON dashboard_operators TO mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _pay_day(timestamptz), _operator_audit(date) TO mesflow_manager, mesflow_admin;
 
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
@@ -139,3 +141,4 @@ ALTER TABLE _cursors ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE order_statuses ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE order_transitions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE expectations ENABLE ALWAYS TRIGGER flow_changed;
+ALTER TABLE shifts ENABLE ALWAYS TRIGGER changed;
