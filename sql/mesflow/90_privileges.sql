@@ -40,6 +40,7 @@ GRANT EXECUTE ON FUNCTION
     claim_work(text, text, integer, uuid), claim_work_order(uuid, text), start_work(uuid, text), finish_work(uuid, text, integer, integer, text),
     release_work(uuid, text, text, text)
   TO mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION floor_report() TO mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION correct_work(uuid, integer, integer, text, text, text) TO mesflow_manager, mesflow_admin;
 GRANT SELECT ON work_orders TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 GRANT SELECT ON operators, stations, shifts TO mesflow_operator;
