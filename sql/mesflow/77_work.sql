@@ -40,11 +40,12 @@ CREATE TABLE _work_orders (
   cancelled_at timestamptz,
   finished_day date,
   finished_shift text,
+  continues uuid,
   CONSTRAINT _work_orders_pkey PRIMARY KEY (id),
   CONSTRAINT _work_orders_order_key UNIQUE (order_id, nth)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _work_orders IS
-  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. Written under the lock of the order''s row.';
+  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. repeats: the pieces that this one missed are made again; continues: pieces of this one, found good later, go on. Written under the lock of the order''s row.';
 CREATE INDEX _work_orders_open ON _work_orders (order_id, lot, step) WHERE state IN ('planned', 'queued', 'assigned', 'started');
 CREATE INDEX _work_orders_held ON _work_orders (operator, order_id) WHERE state IN ('assigned', 'started');
 CREATE INDEX _work_orders_lease ON _work_orders (lease_until) WHERE state = 'assigned';
