@@ -50,6 +50,22 @@ CREATE INDEX _work_orders_open ON _work_orders (order_id, lot, step) WHERE state
 CREATE INDEX _work_orders_held ON _work_orders (operator, order_id) WHERE state IN ('assigned', 'started');
 CREATE INDEX _work_orders_lease ON _work_orders (lease_until) WHERE state = 'assigned';
 
+-- What they have could be neither finished nor released.
+CREATE FUNCTION _keep_operator() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF (TG_OP = 'DELETE' OR NEW.code <> OLD.code) AND EXISTS (SELECT FROM mesflow._work_orders w WHERE w.operator = OLD.code AND w.state IN ('assigned', 'started')) THEN
+    PERFORM mesflow._raise('MF423', 'the operator has work', format('Operator "%s" has work orders that are assigned or started.', OLD.code),
+                           'Release them first: mesflow.release_work(). Who shall get no more: operators.active.');
+  END IF;
+  RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION _keep_operator() IS 'MF423 where an operator who has work is deleted or renamed.';
+CREATE TRIGGER keep_working BEFORE UPDATE OF code OR DELETE ON operators FOR EACH ROW EXECUTE FUNCTION _keep_operator();
+
 -- A claim that names a request is answered again from here.
 CREATE TABLE _work_requests (
   request uuid PRIMARY KEY,
