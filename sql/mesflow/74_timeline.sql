@@ -149,4 +149,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION order_timeline(uuid) IS
-  'What happened to an order, oldest first: its models (uploaded, measured, rejected), their quotes (requested, priced, review, failed; also those that were replaced), then its events and those of its work. dwell: how long it had been in from_status. Of orders of any age; also on a standby. MF404: no such order.';
+  'What happened to an order, oldest first: its models (uploaded, measured, rejected), their quotes (requested, priced, review, failed; also those that were replaced), then its events and those of its work. dwell: how long it had been in from_status; of finished work, from start to finish. Of orders of any age; also on a standby. MF404: no such order.';

@@ -89,6 +89,36 @@ END
 $$;
 COMMENT ON FUNCTION _card_items(orders) IS 'The lines of a card that tell the items and what they cost.';
 
+CREATE FUNCTION _card_work(order_id uuid) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  most constant integer := 100;
+  w record;
+  n integer := 0;
+BEGIN
+  FOR w IN SELECT k.*, i.position,
+                  CASE k.state WHEN 'queued' THEN k.queued_at WHEN 'assigned' THEN k.assigned_at WHEN 'started' THEN k.started_at
+                               WHEN 'finished' THEN k.finished_at WHEN 'cancelled' THEN k.cancelled_at END AS since
+             FROM mesflow._work_orders k JOIN mesflow._order_items i ON i.id = k.item
+            WHERE k.order_id = $1 ORDER BY i.position, k.nth LIMIT most + 1 LOOP
+    n := n + 1;
+    IF n = 1 THEN
+      RETURN NEXT '   #  ' || mesflow._cell('Work', 11) || ' ' || mesflow._cell('Operation', 12) || mesflow._cell('Pieces', 7, true) || mesflow._cell('Good/scrap', 12, true) || '  '
+                  || mesflow._cell('State', 9) || ' ' || mesflow._cell('Operator', 8) || ' ' || 'Since';
+    ELSIF n > most THEN
+      RETURN NEXT format('      and %s more', (SELECT count(*) - most FROM mesflow._work_orders k WHERE k.order_id = $1));
+      EXIT;
+    END IF;
+    RETURN NEXT mesflow._cell(w.position::text, 4, true) || '  ' || mesflow._cell(w.order_number || '-' || w.nth, 11) || ' ' || mesflow._cell(w.operation, 12)
+                || mesflow._cell(w.quantity::text, 7, true) || mesflow._cell(CASE WHEN w.state = 'finished' THEN format('%s/%s', w.good, w.scrap) END, 12, true) || '  '
+                || mesflow._cell(w.state, 9) || ' ' || mesflow._cell(w.operator, 8) || ' ' || coalesce(to_char(w.since, 'MM-DD HH24:MI'), '');
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _card_work(uuid) IS 'The lines of a card that tell the work on its items, and who has it.';
+
 CREATE FUNCTION _card_receipts(order_id uuid) RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -115,6 +145,12 @@ BEGIN
     WHEN event = 'order.changed' AND jsonb_typeof(detail -> 'fields') = 'array'
       THEN (SELECT string_agg(CASE WHEN detail -> 'new' ? f THEN format('%s %s → %s', f, coalesce(detail -> 'old' ->> f, '–'), coalesce(detail -> 'new' ->> f, '–')) ELSE f END, ', ')
               FROM jsonb_array_elements_text(detail -> 'fields') f)
+    WHEN event LIKE 'work.%' AND detail -> 'work' ? 'operation'
+      THEN concat_ws(' · ', detail #>> '{work,operation}',
+                     CASE WHEN event = 'work.corrected' THEN format('%s/%s → %s/%s', detail #>> '{detail,old,good}', detail #>> '{detail,old,scrap}', detail #>> '{detail,new,good}', detail #>> '{detail,new,scrap}')
+                          WHEN event = 'work.finished' THEN format('%s good', detail #>> '{work,good}') || CASE WHEN detail #>> '{work,scrap}' <> '0' THEN format(', %s scrap', detail #>> '{work,scrap}') ELSE '' END
+                          WHEN detail #>> '{work,quantity}' = '1' THEN '1 piece'
+                          ELSE format('%s pieces', detail #>> '{work,quantity}') END)
     WHEN event = 'model.uploaded' THEN detail ->> 'filename'
     WHEN event = 'model.measured' THEN format('%s triangles', detail ->> 'triangles')
     WHEN event = 'quote.requested' THEN format('%s %s × %s', detail ->> 'process', detail ->> 'material', detail ->> 'quantity')
@@ -142,11 +178,12 @@ BEGIN
       RETURN NEXT format(' ⋮ %s earlier', t.total - most);
     END IF;
     total := t.total;
-    IF t.dwell IS NOT NULL THEN
+    IF t.dwell IS NOT NULL AND t.to_status IS NOT NULL THEN
       RETURN NEXT format(' │ %s', mesflow._span_text(t.dwell));
     END IF;
     RETURN NEXT ' ' || CASE WHEN t.to_status IS NOT NULL THEN '●' ELSE '○' END || ' ' || mesflow._moment_text(t.at) || '  ' || mesflow._cell(t.event, 20) || ' '
-                || mesflow._cell(concat_ws(' · ', 'by ' || nullif(t.actor, ''), t.system, mesflow._card_note(t.event, t.detail)), 35);
+                || mesflow._cell(concat_ws(' · ', 'by ' || nullif(t.actor, ''), t.system, mesflow._card_note(t.event, t.detail),
+                                        CASE WHEN t.to_status IS NULL THEN mesflow._span_text(t.dwell) END), 35);
   END LOOP;
   SELECT s.terminal INTO closed FROM mesflow.order_statuses s WHERE s.status = o.status;
   IF closed IS NOT TRUE THEN
@@ -168,6 +205,7 @@ DECLARE
   customer constant text := mesflow._card_customer(o.id);
   lines text[];
   items constant text[] := ARRAY(SELECT mesflow._card_items(o));
+  work constant text[] := ARRAY(SELECT mesflow._card_work(o.id));
   receipts constant text[] := ARRAY(SELECT mesflow._card_receipts(o.id));
 BEGIN
   lines := ARRAY[
@@ -179,6 +217,7 @@ BEGIN
     || ARRAY[' Created    ' || mesflow._cell(mesflow._moment_text(o.created_at), 30) || 'Priority   ' || o.priority,
              ' Due        ' || mesflow._cell(coalesce(mesflow._moment_text(o.due_at), '–'), 30) || CASE WHEN o.tracking IS NOT NULL THEN 'Tracking   ' || mesflow._cell(o.tracking, 27) ELSE '' END]
     || CASE WHEN items <> '{}' THEN ARRAY[''] || items END
+    || CASE WHEN work <> '{}' THEN ARRAY[''] || work END
     || CASE WHEN receipts <> '{}' THEN ARRAY['', ' Systems'] || receipts END
     || ARRAY['', format(' Timeline (%s)', current_setting('TimeZone'))]
     || ARRAY(SELECT mesflow._card_timeline(o))
@@ -187,4 +226,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION order_card(uuid) IS
-  'An order on one page for a terminal of 80 columns: where it is, what it is, what it costs, which systems have it, what happened and how long each status took (times in the session''s time zone). The customer''s name and company appear where the calling role, the one set or else the one logged in, may read mesflow.customers: not for operators. MF404: no such order.';
+  'An order on one page for a terminal of 80 columns: where it is, what it is, what it costs, what work there is, which systems have it, what happened and how long each status took (times in the session''s time zone). The customer''s name and company appear where the calling role, the one set or else the one logged in, may read mesflow.customers: not for operators. MF404: no such order.';

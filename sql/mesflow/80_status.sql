@@ -194,6 +194,10 @@ BEGIN
   SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_orders() h;
   RETURN NEXT;
 
+  check_name := 'floor';
+  SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_floor() h;
+  RETURN NEXT;
+
   check_name := 'outbox';
   SELECT h.status, h.detail, h.hint INTO status, detail, hint FROM mesflow._health_outbox() h;
   RETURN NEXT;

@@ -27,6 +27,7 @@ INSERT INTO _duties (name, what, every, schedule) VALUES
   ('expire_quotes', 'tells of quotes that have expired before anybody ordered them', '10 min', '6-59/10 * * * *'),
   ('keep_outbox', 'empties the daily parts of the outbox that are older than mesflow.outbox_retention and that every reader has read', '1 hour', '17 * * * *'),
   ('keep_attempts', 'empties the daily parts of the attempts at deliveries that are older than mesflow.attempts_retention', '1 hour', '27 * * * *'),
+  ('keep_claims', 'puts claimed work that was not started within mesflow.work_lease back on the list', '1 min', '* * * * *'),
   ('keep_dead_letters', 'forgets dead letters that are older than mesflow.dead_letter_retention', '1 hour', '37 * * * *'),
   ('keep_jobs', 'empties the daily parts of the history of jobs that are older than mesflow.jobs_retention', '1 hour', '7 * * * *'),
   ('keep_models', 'deletes the bytes of models that are older than mesflow.model_retention and that nothing needs', '10 min', '1-59/10 * * * *'),
@@ -75,6 +76,27 @@ END
 $$;
 COMMENT ON FUNCTION _clear_rings(text[], interval) IS
   'Empties one partition of these rings (tables in the schema, partitioned by slot as RING_00 to RING_31) that is out of the time to keep, the one whose day comes next first; false where none was left. Of the outbox only what every reader has read. Who reads one, or dumps it, is not waited for and does not hold up the others; MF409 when only such are left and the day of one comes within three days.';
+
+CREATE FUNCTION _keep_claims() RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  remembered constant interval := '1 day';
+  returned integer;
+  forgotten bigint;
+BEGIN
+  returned := mesflow._return_abandoned(100);
+  DELETE FROM mesflow._work_requests
+   WHERE request IN (SELECT r.request FROM mesflow._work_requests r WHERE r.at < clock_timestamp() - remembered ORDER BY r.at LIMIT 1000);
+  GET DIAGNOSTICS forgotten = ROW_COUNT;
+  RETURN returned > 0 OR forgotten > 0;
+END
+$$;
+COMMENT ON FUNCTION _keep_claims() IS
+  'A portion of keep_claims(): up to 100 claims, and up to 1000 requests that are not remembered any longer. Orders that somebody holds are left for the next time.';
 
 CREATE FUNCTION _keep_jobs() RETURNS boolean
 LANGUAGE plpgsql
@@ -340,6 +362,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   now constant timestamptz := clock_timestamp();
+  turn constant interval := '10 min';   -- one duty may keep the others waiting for so long
   trouble text;
   critical boolean;
 BEGIN
@@ -361,8 +384,8 @@ BEGIN
     FROM (SELECT d.name, d.finished_at, d.finished_by,
                  CASE WHEN d.lives > 2 THEN format('was begun %s times and never ended', d.lives)
                       WHEN d.failures > 0 THEN format('failed %s times (%s)', d.failures, d.error)
-                      WHEN coalesce(d.finished_at, d.added_at) + 3 * d.every < now THEN 'is late' END AS state,
-                 d.lives > 2 OR coalesce(d.finished_at, d.added_at) + 24 * d.every < now AS bad
+                      WHEN coalesce(d.finished_at, d.added_at) + 3 * greatest(d.every, turn) < now THEN 'is late' END AS state,
+                 d.lives > 2 OR coalesce(d.finished_at, d.added_at) + 24 * greatest(d.every, turn) < now AS bad
             FROM mesflow._duties d) d;
   IF trouble IS NULL THEN
     status := 'ok';

@@ -73,6 +73,23 @@ SELECT * FROM test.kept;
 SELECT deleted_by, deletion_reason FROM mesflow.models WHERE id = :'old';
 SELECT status, detail = format('All duties are done in time, by %s.', session_user) AS by_me, hint FROM mesflow.health() WHERE check_name = 'housekeeping';
 
+-- Claims that nobody started, and requests of yesterday.
+SELECT test.measured('ring.stl', test.box(2, 2, 2)) AS ring \gset
+CREATE TABLE test.rings AS SELECT mesflow.submit_order('shop', 'RING ' || n, jsonb_build_array(jsonb_build_object('model', :'ring', 'material', 'pla', 'process', 'fdm'))) AS id FROM generate_series(1, 4) n;
+SELECT count(*) AS approved FROM test.rings r, mesflow.advance_order(r.id, 'approved');
+SELECT count(*) AS claimed FROM mesflow.claim_work('anna', NULL, 1, '00000000-0000-4000-8000-000000000001');
+SELECT count(*) AS claimed FROM mesflow.claim_work('anna', NULL, 2, '00000000-0000-4000-8000-000000000002');
+SELECT s.state FROM mesflow._work_requests r, mesflow.start_work(r.work[1], 'anna') s WHERE r.request = '00000000-0000-4000-8000-000000000001';
+SELECT status, detail, hint FROM mesflow.health() WHERE check_name = 'floor';
+UPDATE mesflow._work_requests SET at = clock_timestamp() - interval '25 h' WHERE request = '00000000-0000-4000-8000-000000000001';
+UPDATE mesflow._work_orders SET lease_until = clock_timestamp() - interval '11 min' WHERE id = (SELECT r.work[2] FROM mesflow._work_requests r WHERE cardinality(r.work) = 2);
+SELECT status, regexp_replace(detail, 'since .*', 'since <time>.') AS detail, hint FROM mesflow.health() WHERE check_name = 'floor';
+CALL mesflow.keep_claims();
+SELECT status, detail FROM mesflow.health() WHERE check_name = 'floor';
+SELECT w.state, w.operator, count(*) FROM mesflow._work_orders w WHERE w.state <> 'planned' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT request FROM mesflow._work_requests;
+SELECT actor, note FROM mesflow.outbox WHERE type = 'work.released';
+
 -- Not inside a transaction, whatever the session's isolation is, and whatever its search_path leads to.
 \set VERBOSITY terse
 BEGIN;
@@ -130,9 +147,10 @@ SELECT duty FROM mesflow._next_duty();
 SELECT duty FROM mesflow._next_duty();
 SELECT duty FROM mesflow._next_duty();
 SELECT duty FROM mesflow._next_duty();
+SELECT duty FROM mesflow._next_duty();
 SELECT name, unfinished FROM mesflow.housekeeping ORDER BY name;
 UPDATE mesflow._duties SET lives = 3 WHERE name = 'keep_jobs';
-SELECT status, detail LIKE 'keep_jobs was begun 3 times and never ended, last done %' AS begun FROM mesflow.health() WHERE check_name = 'housekeeping';
+SELECT status, detail LIKE '%keep_jobs was begun 3 times and never ended, last done %' AS begun FROM mesflow.health() WHERE check_name = 'housekeeping';
 SELECT definition AS restore FROM test.source \gset
 SELECT format('%s', :'restore') \gexec
 CALL mesflow.keep_uploads();

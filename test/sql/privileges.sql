@@ -89,6 +89,7 @@ INSERT INTO test.statements (what, statement) VALUES
   ('find orders', $$SELECT count(*) FROM mesflow.find_orders('role-1')$$),
   ('read a timeline', format('SELECT count(*) FROM mesflow.order_timeline(%L)', :'order')),
   ('read a card', format('SELECT length(mesflow.order_card(%L))', :'order')),
+  ('read the report', 'SELECT length(mesflow.floor_report())'),
   ('reconcile', $$SELECT count(*) FROM mesflow.reconcile_orders('shop', '{}', now())$$),
   ('confirm a receipt', format('SELECT mesflow.confirm_receipt(%L, %L)', :'order', 'crm')),
   ('erase a customer', format('SELECT mesflow.erase_customer(%L, %L)', :'order', 'asked for it')),

@@ -102,6 +102,29 @@ SELECT mesflow.set_priority(:'real', 7, 'anna'), mesflow.advance_order(:'real', 
 SELECT event, from_status, to_status, system, CASE actor WHEN session_user THEN 'session user' ELSE actor END AS actor, dwell >= '0' AS dwell, detail - '{model,quote}'::text[] AS detail FROM mesflow.order_timeline(:'real') WHERE event LIKE 'order.%';
 SELECT event, count(*) FROM mesflow.order_timeline(:'real') WHERE event NOT LIKE 'order.%' GROUP BY 1 ORDER BY 1;
 SELECT mesflow._event_detail(b.type, b.body) = t.detail AS same FROM mesflow.outbox b JOIN mesflow.order_timeline(:'real') t ON t.event = b.type WHERE b.order_id = :'real' AND b.type = 'order.changed';
+-- Work: claimed, released, made with scrap, put right, made again, left.
+UPDATE mesflow.processes SET operations = '{print,finish}' WHERE code = 'fdm';
+SELECT mesflow.submit_order('shop', 'MADE', jsonb_build_array(jsonb_build_object('model', :'ring', 'material', 'pla', 'process', 'fdm', 'quantity', 10))) AS made \gset
+SELECT mesflow.advance_order(:'made', 'approved', 'olga');
+SELECT id AS print FROM mesflow.work_orders WHERE order_id = :'made' AND state = 'queued' \gset
+SELECT state FROM mesflow.claim_work_order(:'print', 'anna');
+SELECT state FROM mesflow.release_work(:'print', 'anna', 'the nozzle is blocked', 'max');
+SELECT state FROM mesflow.claim_work_order(:'print', 'boris');
+SELECT state FROM mesflow.start_work(:'print', 'boris');
+SELECT state FROM mesflow.finish_work(:'print', 'boris', 9, 1);
+SELECT state FROM mesflow.correct_work(:'print', 8, 2, 'one more was found', 'olga');
+SELECT state FROM mesflow.claim_work_order((SELECT id FROM mesflow.work_orders WHERE order_id = :'made' AND operation = 'finish' AND state = 'queued'), 'anna');
+SELECT test.force(format($$UPDATE mesflow._work_orders SET lease_until = now() - interval '1 s' WHERE order_id = %L AND state = 'assigned'$$, :'made'));
+SELECT mesflow._return_abandoned(10) AS returned;
+SELECT mesflow.cancel_order(:'made', 'not wanted', 'olga');
+\pset format unaligned
+\pset tuples_only on
+SELECT regexp_replace(regexp_replace(l, '(\d{4}-)?\d\d-\d\d \d\d:\d\d(:\d\d)?', '<time>'), '\d+ m?s$', '<span>')
+  FROM regexp_split_to_table(mesflow.order_card(:'made'), E'\n') l WHERE l ~ '#  Work|\d-\d |work|in_production';
+\pset tuples_only off
+\pset format aligned
+-- Who works is told by the actor alone.
+SELECT count(*) AS work, count(*) FILTER (WHERE t.detail::text ~ 'anna|boris') AS named FROM mesflow.order_timeline(:'made') t WHERE t.event LIKE 'work.%';
 -- Cells.
 SELECT c.value, c.width, '[' || mesflow._cell(c.value, c.width) || ']' AS left, '[' || mesflow._cell(c.value, c.width, true) || ']' AS right
   FROM (VALUES ('abc', 5), ('abc', 3), ('abcd', 3), ('指輪を', 6), ('指輪を', 5), ('指輪を', 4), ('指輪', 1), (E'a\tb\nc', 6), ('e' || chr(769) || 'te', 3), ('', 2), (NULL, 2)) AS c (value, width);
