@@ -104,7 +104,7 @@ COMMENT ON FUNCTION confirm_receipt(uuid, text, text, text, text) IS
 
 -- Both sides' orders ------------------------------------------------------------------------------------------------
 
-CREATE INDEX orders_partner_id ON orders (partner, id);
+CREATE INDEX orders_partner_created ON orders (partner, created_at, id);
 
 CREATE FUNCTION reconcile_orders(partner text, refs text[], since timestamptz, until timestamptz DEFAULT NULL)
 RETURNS TABLE (external_ref text, order_id uuid, status text, problem text)
@@ -119,8 +119,6 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-  -- An id tells when it was made, to within what a clock may be put back by.
-  apart constant interval := '1 day';
   upto constant timestamptz := coalesce($4, 'infinity');
 BEGIN
   IF NOT EXISTS (SELECT FROM mesflow.partners p WHERE p.code = $1) THEN
@@ -143,9 +141,8 @@ BEGIN
   RETURN QUERY
     SELECT o.external_ref, o.id, o.status, 'unknown_there'
       FROM mesflow.orders o
-     WHERE o.partner = $1 AND o.id BETWEEN mesflow._uuid7_from($3 - apart) AND mesflow._uuid7_from(upto + apart)
-       AND o.created_at >= $3 AND o.created_at < upto AND o.external_ref NOT IN (SELECT u FROM unnest($2) u)
-     ORDER BY o.id;
+     WHERE o.partner = $1 AND o.created_at >= $3 AND o.created_at < upto AND o.external_ref NOT IN (SELECT u FROM unnest($2) u)
+     ORDER BY o.created_at, o.id;
 END
 $$;
 COMMENT ON FUNCTION reconcile_orders(text, text[], timestamptz, timestamptz) IS

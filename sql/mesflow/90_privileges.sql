@@ -27,6 +27,7 @@ GRANT SELECT ON outbox TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION advance_order(uuid, text, text, text, text, text, jsonb) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION find_orders(text, integer), order_timeline(uuid), order_card(uuid), confirm_receipt(uuid, text, text, text, text)
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION dispatch_page(text, jsonb, integer), orders_page(text, jsonb, integer) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION reconcile_orders(text, text[], timestamptz, timestamptz) TO mesflow_app, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION erase_customer(uuid, text, text) TO mesflow_manager, mesflow_admin;
 GRANT SELECT ON orders, order_items, order_systems, order_statuses, order_transitions TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;

@@ -58,18 +58,18 @@ mf_list_close(MfOrdered *list)
 	table_close(list->table, AccessShareLock);
 }
 
-static MfRange *
+static MfSpan *
 add_free(MfMerge *merge, const MfOrdered *list, int order)
 {
-	MfRange    *range = mf_merge_add(merge, list, order == MF_DISPATCH_NEWEST);
+	MfSpan	   *span = mf_merge_add(merge, list, order == MF_DISPATCH_NEWEST);
 
-	range->bands[0].low = MF_RANK_FREE_FROM;
-	range->bands[0].high = PG_INT64_MAX;
-	range->band_count = 1;
-	return range;
+	span->bands[0].low = MF_RANK_FREE_FROM;
+	span->bands[0].high = PG_INT64_MAX;
+	span->band_count = 1;
+	return span;
 }
 
-/* A range for each kind; a kind that is named twice has one. */
+/* A span for each kind; a kind that is named twice has one. */
 static void
 add_free_kinds(MfMerge *merge, const MfOrdered *list, int order, ArrayType *kinds)
 {
@@ -85,20 +85,20 @@ add_free_kinds(MfMerge *merge, const MfOrdered *list, int order, ArrayType *kind
 		for (int before = 0; before < i && !again; before++)
 			again = !is_null[before] && kind[before] == kind[i];
 		if (!again)
-			mf_range_fix(add_free(merge, list, order), INT4OID, kind[i]);
+			mf_span_fix(add_free(merge, list, order), INT4OID, kind[i]);
 	}
 }
 
 static void
-return_row(ReturnSetInfo *result, const MfRange *range)
+return_row(ReturnSetInfo *result, const MfSpan *span)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	values[0] = UUIDPGetDatum(&range->place.id);
-	values[1] = slot_getattr(range->slot, MF_DISPATCH_ORDER_ID, &nulls[1]);
-	values[2] = Int64GetDatum(range->place.rank);
-	values[3] = TimestampTzGetDatum(range->place.key);
+	values[0] = UUIDPGetDatum(&span->place.id);
+	values[1] = slot_getattr(span->slot, MF_DISPATCH_ORDER_ID, &nulls[1]);
+	values[2] = Int64GetDatum(span->place.rank);
+	values[3] = TimestampTzGetDatum(span->place.key);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -115,7 +115,7 @@ mesflow_free_work(PG_FUNCTION_ARGS)
 	MfPlace		after;
 	MfOrdered	list;
 	MfMerge		merge = {0};
-	MfRange    *range;
+	MfSpan	   *span;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (!from_top)
@@ -130,8 +130,8 @@ mesflow_free_work(PG_FUNCTION_ARGS)
 	else
 		add_free_kinds(&merge, &list, order, PG_GETARG_ARRAYTYPE_P(0));
 	mf_merge_begin(&merge, from_top ? NULL : &after);
-	for (int row = 0; row < limit && (range = mf_merge_next(&merge)) != NULL; row++)
-		return_row((ReturnSetInfo *) fcinfo->resultinfo, range);
+	for (int row = 0; row < limit && (span = mf_merge_next(&merge)) != NULL; row++)
+		return_row((ReturnSetInfo *) fcinfo->resultinfo, span);
 	mf_merge_end(&merge);
 	mf_list_close(&list);
 	return (Datum) 0;

@@ -1,6 +1,6 @@
 /*
  * merge.c
- *		Ranges of the same order, merged: a row of each is at hand, and the
+ *		Spans of the same order, merged: a row of each is at hand, and the
  *		first of them is next.
  *
  * They are few (what a station can do, statuses of a system), so they are
@@ -8,33 +8,33 @@
  */
 #include "postgres.h"
 
-#include "page.h"
+#include "span.h"
 
-MfRange *
+MfSpan *
 mf_merge_add(MfMerge *merge, const MfOrdered *by, bool down)
 {
-	MfRange    *range = palloc(sizeof(MfRange));
+	MfSpan	   *span = palloc(sizeof(MfSpan));
 
 	if (merge->count == merge->room)
 	{
 		merge->room = Max(8, 2 * merge->room);
-		merge->ranges = merge->ranges == NULL ?
-			palloc(merge->room * sizeof(MfRange *)) :
-			repalloc(merge->ranges, merge->room * sizeof(MfRange *));
+		merge->spans = merge->spans == NULL ?
+			palloc(merge->room * sizeof(MfSpan *)) :
+			repalloc(merge->spans, merge->room * sizeof(MfSpan *));
 	}
-	merge->ranges[merge->count++] = range;
-	mf_range_init(range, by, down);
-	return range;
+	merge->spans[merge->count++] = span;
+	mf_span_init(span, by, down);
+	return span;
 }
 
-/* A range that is at its end is of no more interest. */
+/* A span that is at its end is of no more interest. */
 static bool
 go_on(MfMerge *merge, int at)
 {
-	if (mf_range_next(merge->ranges[at]))
+	if (mf_span_next(merge->spans[at]))
 		return true;
-	mf_range_end(merge->ranges[at]);
-	merge->ranges[at] = merge->ranges[--merge->count];
+	mf_span_end(merge->spans[at]);
+	merge->spans[at] = merge->spans[--merge->count];
 	return false;
 }
 
@@ -42,30 +42,30 @@ void
 mf_merge_begin(MfMerge *merge, const MfPlace *after)
 {
 	for (int i = 0; i < merge->count; i++)
-		mf_range_begin(merge->ranges[i], after);
+		mf_span_begin(merge->spans[i], after);
 	for (int i = 0; i < merge->count;)
 		if (go_on(merge, i))
 			i++;
 	merge->taken = NULL;
 }
 
-MfRange *
+MfSpan *
 mf_merge_next(MfMerge *merge)
 {
-	MfRange    *first = NULL;
+	MfSpan	   *first = NULL;
 
 	for (int i = 0; i < merge->count;)
 	{
-		MfRange    *range = merge->ranges[i];
+		MfSpan	   *span = merge->spans[i];
 
-		if (range == merge->taken)
+		if (span == merge->taken)
 		{
 			merge->taken = NULL;
 			if (!go_on(merge, i))
 				continue;
 		}
-		if (first == NULL || mf_place_compare(&range->place, &first->place, range->down) < 0)
-			first = range;
+		if (first == NULL || mf_place_compare(&span->place, &first->place, span->down) < 0)
+			first = span;
 		i++;
 	}
 	merge->taken = first;
@@ -76,6 +76,6 @@ void
 mf_merge_end(MfMerge *merge)
 {
 	for (int i = 0; i < merge->count; i++)
-		mf_range_end(merge->ranges[i]);
+		mf_span_end(merge->spans[i]);
 	merge->count = 0;
 }

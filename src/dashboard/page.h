@@ -1,130 +1,13 @@
 /*
  * page.h
- *		Pages: rows of dashboards by index, in their order, from a place on.
- *		Private to this folder.
+ *		Pages of the dashboards.  Private to this folder.
  */
 #ifndef MF_DASHBOARD_PAGE_H
 #define MF_DASHBOARD_PAGE_H
 
-#include "access/genam.h"
-#include "access/skey.h"
-#include "datatype/timestamp.h"
-#include "executor/tuptable.h"
-#include "utils/relcache.h"
-#include "utils/uuid.h"
-
-/* ---- order -------------------------------------------------------------- */
-
-/* Where a row stands on a page: by rank, highest first, then key, then id. */
-typedef struct MfPlace
-{
-	int64		rank;
-	TimestampTz key;
-	pg_uuid_t	id;
-} MfPlace;
-
-/* Less than 0: a comes first.  down: keys and ids, latest first. */
-extern int	mf_place_compare(const MfPlace *a, const MfPlace *b, bool down);
-
-/* ---- ranges ------------------------------------------------------------- */
-
-/* Ranks from low on and below high. */
-typedef struct MfBand
-{
-	int64		low;
-	int64		high;
-} MfBand;
-
-#define MF_BANDS_MAX	4
-#define MF_FIXED_MAX	2
-
-/*
- * The columns of a table that rows are ordered by, and one of its indexes: on
- * columns of fixed values, then the rank where there is one (its column is 0
- * where not), the key and the id.
- */
-typedef struct MfOrdered
-{
-	Relation	table;
-	Relation	index;
-	AttrNumber	rank;
-	AttrNumber	key;
-	AttrNumber	id;
-} MfOrdered;
-
-/* A value that the index's next column must have. */
-typedef struct MfFixed
-{
-	Oid			type;			/* INT4OID or TEXTOID */
-	Datum		value;
-} MfFixed;
-
-typedef enum MfRangeStep
-{
-	MF_RANGE_SAME_KEY,			/* what follows the place with its rank and
-								 * key */
-	MF_RANGE_SAME_RANK,			/* what follows with its rank */
-	MF_RANGE_RANKS,				/* lower ranks */
-	MF_RANGE_OVER
-} MfRangeStep;
-
-/*
- * Rows that one index has in the order of the page, or rows at hand that were
- * put in that order.  Set up the first part; the rest is mf_range_next's.
- */
-typedef struct MfRange
-{
-	MfOrdered	by;
-	int			fixed_count;
-	MfFixed		fixed[MF_FIXED_MAX];
-	bool		down;
-	int			band_count;		/* highest first; none: not by rank */
-	MfBand		bands[MF_BANDS_MAX];
-	TimestampTz from;			/* keys from here on; DT_NOBEGIN: all */
-	TimestampTz to;				/* and below this; DT_NOEND: all */
-	HeapTuple  *rows;			/* rows at hand: no index is looked at */
-	int			row_count;
-
-	MfRangeStep step;
-	int			band;
-	int64		below;			/* ranks that are still to come are lower */
-	MfPlace		after;
-	IndexScanDesc scan;
-	int			row;
-	TupleTableSlot *slot;		/* the row that is reached */
-	MfPlace		place;			/* and where it stands */
-} MfRange;
-
-/* A range of all keys, from the top. */
-extern void mf_range_init(MfRange *range, const MfOrdered *by, bool down);
-
-/* The index's next column must have this value. */
-extern void mf_range_fix(MfRange *range, Oid type, Datum value);
-
-/* Begins after a place, or at the top (NULL). */
-extern void mf_range_begin(MfRange *range, const MfPlace *after);
-
-/* Goes to the next row; false: there is none. */
-extern bool mf_range_next(MfRange *range);
-extern void mf_range_end(MfRange *range);
-
-/* ---- ranges of the same order, merged ------------------------------------ */
-
-typedef struct MfMerge
-{
-	MfRange   **ranges;
-	int			count;
-	int			room;
-	MfRange    *taken;			/* whose row was handed out last */
-} MfMerge;
-
-/* A new range of this merge, to be set up before mf_merge_begin. */
-extern MfRange *mf_merge_add(MfMerge *merge, const MfOrdered *by, bool down);
-extern void mf_merge_begin(MfMerge *merge, const MfPlace *after);
-
-/* The range whose row is next; NULL: there is none. */
-extern MfRange *mf_merge_next(MfMerge *merge);
-extern void mf_merge_end(MfMerge *merge);
+#include "fmgr.h"
+#include "span.h"
+#include "utils/jsonb.h"
 
 /* ---- the dispatch list --------------------------------------------------- */
 
@@ -175,5 +58,123 @@ typedef enum MfListBy
 /* The list in an order of mesflow.dispatch_order, MfDispatchOrder. */
 extern void mf_list_open(MfOrdered *list, MfListBy by, int order);
 extern void mf_list_close(MfOrdered *list);
+
+/* ---- filters ------------------------------------------------------------- */
+
+typedef enum MfFilter
+{
+	MF_FILTER_PARTNER,
+	MF_FILTER_STATUS,
+	MF_FILTER_SYSTEM,
+	MF_FILTER_OPERATOR,
+	MF_FILTER_STATION,
+	MF_FILTER_PROCESS,
+	MF_FILTER_CREATED_FROM,
+	MF_FILTER_CREATED_TO,
+	MF_FILTER_DUE_BEFORE,
+	MF_FILTER_OPEN,
+	MF_FILTER_ALARM,
+	MF_FILTERS
+} MfFilter;
+
+/* The first of them are codes, then moments, then yes or no. */
+#define MF_FILTER_CODES		MF_FILTER_CREATED_FROM
+#define MF_FILTER_MOMENTS	MF_FILTER_OPEN
+
+typedef enum MfPageKind
+{
+	MF_PAGE_DISPATCH,
+	MF_PAGE_ORDERS
+} MfPageKind;
+
+/* What a page is asked for. */
+typedef struct MfFilters
+{
+	bool		given[MF_FILTERS];
+	char	   *code[MF_FILTER_CODES];	/* NULL where not given */
+	TimestampTz created_from;	/* DT_NOBEGIN where not given */
+	TimestampTz created_to;		/* DT_NOEND where not given */
+	TimestampTz due_before;		/* DT_NOEND where not given */
+	bool		open;
+	bool		alarm;
+	uint64		hash;			/* the same where the filters are */
+} MfFilters;
+
+/*
+ * MF400 for what is no filter of this page, MF404 for codes that there are
+ * not; json may be NULL: no filters.
+ */
+extern void mf_filters_read(MfPageKind page, Jsonb *json, MfFilters *filters);
+
+/* Does a row's column have the code, where that is asked for? */
+extern bool mf_filter_code(const MfFilters *filters, MfFilter filter,
+						   TupleTableSlot *slot, AttrNumber column);
+
+/* Is it from `from` on and before `to`?  NULL is not, where one is given. */
+extern bool mf_filter_moment(TupleTableSlot *slot, AttrNumber column,
+							 TimestampTz from, TimestampTz to);
+
+/* ---- tokens -------------------------------------------------------------- */
+
+/* What a token is good for; order is MfDispatchOrder, or 0. */
+typedef struct MfPageSort
+{
+	MfPageKind	page;
+	int			order;
+	uint64		filters;
+} MfPageSort;
+
+extern text *mf_token_write(const MfPageSort *sort, const MfPlace *place);
+
+/* MF400 for a text that is no token, or one of another page. */
+extern void mf_token_read(const MfPageSort *sort, const text *token, MfPlace *place);
+
+/* ---- rows of a page ------------------------------------------------------ */
+
+#define MF_PAGE_ROWS_MAX	1000
+
+/* Rows, the first ones of a page or all that are put in its order later. */
+typedef struct MfRows
+{
+	MfRow	   *row;
+	int			count;
+	int			room;
+} MfRows;
+
+extern void mf_rows_add(MfRows *rows, const MfSpan *span);
+
+/* The rows that an index of its table has for this value of its first column. */
+extern void mf_rows_find(MfRows *rows, const MfOrdered *by, const char *index,
+						 Oid type, Datum value);
+
+/* A span of these rows, in the order of the page. */
+extern void mf_rows_merge(MfRows *rows, MfMerge *merge, const MfOrdered *by, bool down);
+
+/* A page under way: the arguments that all have, and its rows. */
+typedef struct MfPage
+{
+	MfPageSort	sort;
+	MfFilters	filters;
+	int			limit;
+	bool		from_top;
+	MfPlace		after;
+	MfRows		rows;			/* one more than the limit where there is more */
+} MfPage;
+
+/* Reads filters and limit_to, arguments 1 and 2. */
+extern void mf_page_begin(MfPage *page, MfPageKind kind, FunctionCallInfo fcinfo);
+
+/* Once the order is known: reads after, argument 0. */
+extern void mf_page_order(MfPage *page, int order, FunctionCallInfo fcinfo);
+
+/* Takes the page's rows: those that pass. */
+extern void mf_page_fill(MfPage *page, MfMerge *merge,
+						 bool (*passes) (const MfPage *page, const MfSpan *span));
+
+/* What is in its column next; false: NULL. */
+extern bool mf_page_next(const MfPage *page, Datum *next);
+
+/* All that was committed before is on the page. */
+extern TimestampTz mf_page_as_of(void);
 
 #endif							/* MF_DASHBOARD_PAGE_H */

@@ -17,7 +17,7 @@ ALTER SYSTEM SET autovacuum = off;
 SELECT pg_reload_conf();
 CREATE TABLE bench_indexes AS
   SELECT format('%s.%s', schemaname, quote_ident(indexname)) AS name, indexdef FROM pg_indexes
-   WHERE schemaname = 'mesflow' AND (indexname ~ '_find_' OR indexname = 'orders_partner_id');
+   WHERE schemaname = 'mesflow' AND (indexname ~ '_find_' OR indexname = 'orders_partner_created');
 SELECT format('DROP INDEX %s', name) FROM bench_indexes \gexec
 SET session_replication_role = replica;
 SET synchronous_commit = off;
