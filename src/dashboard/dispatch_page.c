@@ -110,25 +110,12 @@ code_of(const MfPage *page, MfFilter filter)
 static void
 add_held(const MfPage *page, MfMerge *merge, const MfOrdered *list)
 {
-	Datum		code = code_of(page, MF_FILTER_OPERATOR);
-	MemoryContext caller = CurrentMemoryContext;
 	MfRows		held = {0};
-	uint64		count;
-	Datum	   *work;
+	int			count;
+	Datum	   *work = mf_page_ask(&held_plan, page->filters.code[MF_FILTER_OPERATOR], false,
+								   sizeof(pg_uuid_t), &count);
 
-	mf_spi_connect();
-	count = mf_plan_run(&held_plan, &code, NULL);
-	work = MemoryContextAlloc(caller, (count + 1) * sizeof(Datum));
-	for (uint64 i = 0; i < count; i++)
-	{
-		pg_uuid_t  *id = MemoryContextAlloc(caller, sizeof(pg_uuid_t));
-
-		(void) mf_plan_find(i, 1, &work[i]);
-		*id = *DatumGetUUIDP(work[i]);
-		work[i] = UUIDPGetDatum(id);
-	}
-	SPI_finish();
-	for (uint64 i = 0; i < count; i++)
+	for (int i = 0; i < count; i++)
 		mf_rows_find(&held, list, "dashboard_dispatch_pkey", UUIDOID, work[i]);
 	mf_rows_merge(&held, merge, list, page->sort.order == MF_DISPATCH_NEWEST);
 }

@@ -40,7 +40,6 @@
 #include "tables.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mesflow_orders_page);
@@ -125,27 +124,6 @@ passes(const MfPage *page, const MfSpan *span)
 		(!filters->given[MF_FILTER_ALARM] || has_alarm(slot) == filters->alarm);
 }
 
-/* The first column of a statement about a code, in the current memory context. */
-static Datum *
-ask(MfPlan *plan, const char *code, bool by_value, int length, int *count)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Datum		value = CStringGetTextDatum(code);
-	Datum	   *found;
-
-	mf_spi_connect();
-	*count = (int) mf_plan_run(plan, &value, NULL);
-	MemoryContextSwitchTo(caller);
-	found = palloc((*count + 1) * sizeof(Datum));
-	for (int i = 0; i < *count; i++)
-	{
-		(void) mf_plan_find(i, 1, &value);
-		found[i] = datumCopy(value, by_value, length);
-	}
-	SPI_finish();
-	return found;
-}
-
 /* The statuses that are asked for. */
 static void
 read_statuses(Orders *orders)
@@ -156,7 +134,7 @@ read_statuses(Orders *orders)
 	orders->any_status = code[MF_FILTER_STATUS] == NULL && code[MF_FILTER_SYSTEM] == NULL;
 	if (code[MF_FILTER_SYSTEM] != NULL)
 	{
-		orders->status = ask(&system_plan, code[MF_FILTER_SYSTEM], false, -1, &orders->status_count);
+		orders->status = mf_page_ask(&system_plan, code[MF_FILTER_SYSTEM], false, -1, &orders->status_count);
 		for (int i = 0; i < orders->status_count && code[MF_FILTER_STATUS] != NULL; i++)
 			if (strcmp(TextDatumGetCString(orders->status[i]), code[MF_FILTER_STATUS]) == 0)
 				orders->status[kept++] = orders->status[i];
@@ -217,7 +195,7 @@ add_held(const Orders *orders, MfMerge *merge, const MfOrdered *by)
 	const MfFilters *filters = &orders->page.filters;
 	MfRows		held = {0};
 	int			count;
-	Datum	   *ids = ask(&held_plan, filters->code[MF_FILTER_OPERATOR], false, sizeof(pg_uuid_t), &count);
+	Datum	   *ids = mf_page_ask(&held_plan, filters->code[MF_FILTER_OPERATOR], false, sizeof(pg_uuid_t), &count);
 
 	for (int i = 0; i < count; i++)
 		mf_rows_find(&held, by, "dashboard_orders_pkey", UUIDOID, ids[i]);

@@ -16,6 +16,7 @@
 #include "page.h"
 #include "tables.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 void
@@ -80,6 +81,26 @@ mf_page_as_of(void)
 	TimestampTz arrived = RecoveryInProgress() ? GetLatestXTime() : 0;
 
 	return arrived != 0 && arrived < began ? arrived : began;
+}
+
+Datum *
+mf_page_ask(MfPlan *plan, const char *code, bool by_value, int length, int *count)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		value = CStringGetTextDatum(code);
+	Datum	   *found;
+
+	mf_spi_connect();
+	*count = (int) mf_plan_run(plan, &value, NULL);
+	MemoryContextSwitchTo(caller);
+	found = palloc((*count + 1) * sizeof(Datum));
+	for (int i = 0; i < *count; i++)
+	{
+		(void) mf_plan_find(i, 1, &value);
+		found[i] = datumCopy(value, by_value, length);
+	}
+	SPI_finish();
+	return found;
 }
 
 /* ---- rows ---------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define MF_DASHBOARD_PAGE_H
 
 #include "fmgr.h"
+#include "plan.h"
 #include "span.h"
 #include "utils/jsonb.h"
 
@@ -173,6 +174,13 @@ extern void mf_page_fill(MfPage *page, MfMerge *merge,
 
 /* What is in its column next; false: NULL. */
 extern bool mf_page_next(const MfPage *page, Datum *next);
+
+/*
+ * The first column of what a statement about a code finds, values of this
+ * length, in the current memory context.
+ */
+extern Datum *mf_page_ask(MfPlan *plan, const char *code, bool by_value,
+						  int length, int *count);
 
 /* All that was committed before is on the page. */
 extern TimestampTz mf_page_as_of(void);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "mesflow.h"
 #include "page.h"
