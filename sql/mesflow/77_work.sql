@@ -23,6 +23,7 @@ CREATE TABLE _work_orders (
   operation text NOT NULL,
   kind integer NOT NULL,
   step integer NOT NULL,
+  steps integer NOT NULL,
   lot integer NOT NULL,
   repeats uuid,
   quantity integer NOT NULL,
@@ -44,6 +45,7 @@ CREATE TABLE _work_orders (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _work_orders IS
   'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. Written under the lock of the order''s row.';
+CREATE INDEX _work_orders_open ON _work_orders (order_id, lot, step) WHERE state IN ('planned', 'queued', 'assigned', 'started');
 CREATE INDEX _work_orders_held ON _work_orders (operator, order_id) WHERE state IN ('assigned', 'started');
 CREATE INDEX _work_orders_lease ON _work_orders (lease_until) WHERE state = 'assigned';
 
@@ -60,7 +62,7 @@ COMMENT ON TABLE _work_requests IS 'What claims were given that named a request,
 CREATE VIEW work_orders AS
   SELECT w.id, w.order_number || '-' || w.nth AS number, w.order_id, w.order_number, w.item, w.partner, w.model, w.material, w.process, w.operation,
          w.step, w.quantity, w.good, w.scrap, w.state, o.priority, w.operator, w.station, o.due_at, w.queued_at, w.assigned_at, w.lease_until,
-         w.started_at, w.finished_at, w.cancelled_at, w.repeats
+         w.started_at, w.finished_at, w.cancelled_at, w.repeats, w.steps
     FROM _work_orders w JOIN orders o ON o.id = w.order_id;
 COMMENT ON VIEW work_orders IS 'Work on the floor: one operation of one item each.';
 COMMENT ON COLUMN work_orders.id IS 'the work order';
@@ -89,3 +91,4 @@ COMMENT ON COLUMN work_orders.started_at IS 'when work on it began';
 COMMENT ON COLUMN work_orders.finished_at IS 'when it was finished';
 COMMENT ON COLUMN work_orders.cancelled_at IS 'when it was cancelled';
 COMMENT ON COLUMN work_orders.repeats IS 'the work order whose missing pieces are made again';
+COMMENT ON COLUMN work_orders.steps IS 'how many operations there are in all';

@@ -7,6 +7,7 @@
 #define MF_ORDER_H
 
 #include "access/htup.h"
+#include "flow.h"
 #include "lib/stringinfo.h"
 #include "outbox/outbox.h"
 #include "utils/relcache.h"
@@ -100,33 +101,6 @@ extern const MfStep *mf_step_now(void);
 
 /* Runs work(arg) as this step; also where it throws, the step is over then. */
 extern void mf_step_run(const MfStep *step, void (*work) (void *), void *arg);
-
-/* A status, as order_statuses has it. */
-typedef struct MfStatus
-{
-	char		name[NAMEDATALEN];
-	bool		terminal;
-	bool		hold;
-	bool		changeable;
-	bool		expects;		/* some system must confirm the order */
-} MfStatus;
-
-/* How a step between two statuses stands. */
-typedef enum MfFlowAnswer
-{
-	MF_FLOW_ALLOWED,
-	MF_FLOW_NO_STEP,			/* not from here to there */
-	MF_FLOW_NO_ROLE,			/* not by this role */
-	MF_FLOW_OURS				/* only when mesflow prices */
-} MfFlowAnswer;
-
-/* NULL where there is no such status. */
-extern const MfStatus *mf_flow_status(const char *name);
-extern MfFlowAnswer mf_flow_step(const char *from, const char *to, bool ours);
-
-/* For hints: where an order can go from here, where a status can be. */
-extern char *mf_flow_next(const char *from);
-extern char *mf_flow_statuses(void);
 
 /*
  * Writes an event about an order.  previous: the status before, or NULL.

@@ -6,11 +6,186 @@
 #ifndef MF_WORK_H
 #define MF_WORK_H
 
-#include "access/htup.h"
 #include "datatype/timestamp.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "plan.h"
 #include "utils/date.h"
 #include "utils/uuid.h"
+
+typedef enum MfWorkState
+{
+	MF_WORK_PLANNED,
+	MF_WORK_QUEUED,
+	MF_WORK_ASSIGNED,
+	MF_WORK_STARTED,
+	MF_WORK_FINISHED,
+	MF_WORK_CANCELLED
+} MfWorkState;
+
+/* As the table has them. */
+extern const char *const mf_work_state_names[];
+
+/* No moment: the column is NULL. */
+#define MF_NEVER	DT_NOBEGIN
+
+/* A row of _work_orders. */
+typedef struct MfWork
+{
+	pg_uuid_t	id;
+	pg_uuid_t	order_id;
+	int			nth;
+	pg_uuid_t	item;
+	char	   *partner;
+	char	   *order_number;
+	pg_uuid_t	model;
+	char	   *material;
+	char	   *process;
+	char	   *operation;
+	int			kind;
+	int			step;
+	int			steps;
+	int			lot;
+	bool		is_repeat;
+	pg_uuid_t	repeats;
+	int			quantity;
+	int			good;
+	int			scrap;
+	MfWorkState state;
+	char	   *operator_code;
+	char	   *station;
+	TimestampTz queued_at;
+	TimestampTz assigned_at;
+	TimestampTz lease_until;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	TimestampTz cancelled_at;
+	DateADT		finished_day;
+	char	   *finished_shift;
+} MfWork;
+
+/*
+ * All functions here are for a caller that is connected to SPI with the
+ * rights of the tables' owner; what they return lives until it finishes.
+ */
+
+/* The columns that mf_work_row reads, of a table called w. */
+#define MF_WORK_COLUMNS \
+	"w.id, w.order_id, w.nth, w.item, w.partner, w.order_number, w.model, w.material, w.process, w.operation, w.kind," \
+	" w.step, w.steps, w.lot, w.repeats, w.quantity, w.good, w.scrap, w.state, w.operator, w.station, w.queued_at," \
+	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift"
+
+/* Row `row` of the last statement. */
+extern void mf_work_row(MfWork *work, uint64 row);
+
+/* The work order as it is now; false where there is none. */
+extern bool mf_work_find(MfWork *work, Datum id);
+
+/* "100014-3" */
+extern char *mf_work_number(const MfWork *work);
+
+/* MF404. */
+extern void mf_work_missing(FunctionCallInfo fcinfo, int argument) pg_attribute_noreturn();
+
+/* Writes what may change: state, people, places, counts, times, lot. */
+extern void mf_work_save(const MfWork *work);
+
+/* Inserts a row; it has an id already. */
+extern void mf_work_insert(const MfWork *work);
+
+/* The order's row, once it is locked. */
+typedef struct MfWorkOrder
+{
+	char	   *status;
+	char	   *number;
+	bool		workable;
+	bool		hold;
+} MfWorkOrder;
+
+/* Locks the order's row; false where there is none. */
+extern bool mf_work_lock_order(const pg_uuid_t *order_id, MfWorkOrder *order);
+
+/*
+ * Events about the work of one order, collected while its work is written,
+ * and then written with consecutive numbers.
+ */
+typedef struct MfNews
+{
+	const pg_uuid_t *order_id;
+	const char *actor;
+	List	   *items;
+} MfNews;
+
+/* What an event tells beside the work order as it is then. */
+typedef struct MfTold
+{
+	const char *type;
+	TimestampTz at;				/* MF_NEVER: now */
+	const char *operator_code;
+	int			quantity;
+	const Interval *dwell;
+	const char *detail;			/* JSON; NULL: {} */
+	const char *note;
+} MfTold;
+
+extern void mf_news_add(MfNews *news, const MfWork *work, const MfTold *told);
+extern void mf_news_write(MfNews *news);
+
+/*
+ * Lots.  A lot of `quantity` pieces from the step of `first` on: rows are
+ * inserted and the first is queued.
+ */
+extern void mf_lot_repeat(const MfWork *scrapped, int quantity, int from_step,
+						  MfNews *news);
+extern void mf_lot_plan(const MfWork *item, Datum operations, MfNews *news);
+
+/* Queues a planned row with so many pieces. */
+extern void mf_work_queue(MfWork *work, int quantity, MfNews *news);
+
+/* The open row of a lot at this step. */
+extern bool mf_lot_open(const pg_uuid_t *order_id, int lot, int step, MfWork *work);
+
+/* The step of this operation in the item's plan, up to `step`; 0: none. */
+extern int	mf_lot_step(const MfWork *work, const char *operation);
+extern char *mf_lot_operations(const MfWork *work);
+
+/* Where all work of an order is done, the order is produced. */
+extern void mf_work_follow(const pg_uuid_t *order_id, const char *actor);
+
+/* Who works. */
+typedef struct MfOperator
+{
+	const char *code;
+	int			room;			/* work orders it may still take */
+	int			held;
+	int			most;			/* -1: no cap */
+} MfOperator;
+
+/*
+ * Checks that there is such an operator, and that the calling role is not
+ * another one's login.  MF400, MF404, MF423.
+ */
+extern char *mf_operator_check(FunctionCallInfo fcinfo, int argument);
+
+/*
+ * The same for one who claims: locks it until the transaction ends, and finds
+ * how much it may take.  MF423 where it is inactive.
+ */
+extern void mf_operator_lock(MfOperator *operator, const char *code);
+
+/* Assigns queued work, whose order is locked. */
+extern void mf_work_assign(MfWork *work, const char *operator_code,
+						   const char *station);
+
+/* Puts assigned or started work back on the list. */
+extern void mf_work_release(MfWork *work, const char *actor, const char *reason);
+
+/* Returns up to so many abandoned claims to the list; how many. */
+extern int	mf_work_return_abandoned(int most);
+
+/* The row of the view work_orders, for a caller in its own context. */
+extern Datum mf_work_result(const pg_uuid_t *id);
 
 /*
  * What an operator has done: differences, to be added to the row of its day,

@@ -17,10 +17,10 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "flow.h"
 #include "fmgr.h"
 #include "mesflow.h"
 #include "miscadmin.h"
-#include "order.h"
 #include "tables.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -53,7 +53,8 @@ static int	step_count;
 /* Columns, in the order of CREATE TABLE. */
 enum
 {
-	STATUS_NAME = 1, STATUS_TERMINAL = 5, STATUS_HOLD, STATUS_CHANGEABLE
+	STATUS_NAME = 1, STATUS_TERMINAL = 5, STATUS_HOLD, STATUS_CHANGEABLE,
+	STATUS_WORKABLE
 };
 enum
 {
@@ -134,6 +135,7 @@ read_status(HeapTuple tuple, Relation relation)
 	status->terminal = flag(tuple, relation, STATUS_TERMINAL);
 	status->hold = flag(tuple, relation, STATUS_HOLD);
 	status->changeable = flag(tuple, relation, STATUS_CHANGEABLE);
+	status->workable = flag(tuple, relation, STATUS_WORKABLE);
 	status->expects = false;
 }
 
