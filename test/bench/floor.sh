@@ -371,7 +371,7 @@ row "claim_work for a station with four kinds of work" "$(printf %.0f "$station"
 
 # Each claim has got one, and nobody else has it.
 claimed=$((8 * (50 + 3 * claims + 3 * (claims / 3))))
-IFS='|' read -r events named assigned queued <<<"$(sql -c "SELECT count(*), count(DISTINCT body::jsonb ->> 'work_order') FROM mesflow.outbox WHERE type = 'work.assigned'" \
+IFS='|' read -r events named assigned queued <<<"$(sql -c "SELECT count(*), count(DISTINCT body::jsonb #>> '{data,work,id}') FROM mesflow.outbox WHERE type = 'work.assigned'" \
 	-c "SELECT count(*) FILTER (WHERE state = 'assigned'), count(*) FILTER (WHERE state = 'queued') FROM mesflow._work_orders" | paste -sd '|')"
 row "claims that were answered, work orders in their events, assigned now" "$claimed, $named, $assigned" "" "the same"
 row "assigned twice: events without a work order of their own" "$((events - named))" "" 0
