@@ -16,9 +16,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "flow.h"
-#include "fmgr.h"
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "tables.h"
@@ -28,8 +26,6 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-PG_FUNCTION_INFO_V1(mesflow_flow_changed);
 
 typedef struct Step
 {
@@ -296,13 +292,4 @@ mf_flow_statuses(void)
 	for (int i = 0; i < status_count; i++)
 		append(&list, statuses[i].name);
 	return list.data;
-}
-
-PGDLLEXPORT Datum
-mesflow_flow_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called as a trigger");
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
 }

@@ -14,6 +14,7 @@
 #include "guc.h"
 #include "mesflow.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/guc.h"
 
 #define DAY_MINUTES			(HOURS_PER_DAY * MINS_PER_HOUR)
@@ -29,6 +30,9 @@
 #define MAX_TIMEOUT_S		(24 * 60 * 60)
 #define MAX_NODE_NAME		63
 
+/* Work that lies for longer than a week is not on anybody's bench. */
+#define MAX_WORK_LEASE		(7 * SECS_PER_DAY)
+
 char	   *mf_guc_database;
 int			mf_guc_jobs_retention;
 int			mf_guc_max_model_size;
@@ -41,13 +45,26 @@ int			mf_guc_dead_letter_retention;
 bool		mf_guc_delivery;
 char	   *mf_guc_delivery_allow_private;
 int			mf_guc_delivery_max_in_flight;
+int			mf_guc_dispatch_order = MF_DISPATCH_NEWEST;
 int			mf_guc_effects = MF_EFFECTS_AUTO;
 int			mf_guc_pricing_function_timeout;
 int			mf_guc_pricing_memory;
 int			mf_guc_pricing_slots;
 int			mf_guc_pricing_timeout;
 int			mf_guc_sandbox = MF_SANDBOX_REQUIRE;
+char	   *mf_guc_time_zone;
 int			mf_guc_upload_retention;
+int			mf_guc_work_lease;
+
+/* What mesflow.time_zone names. */
+static pg_tz *zone;
+
+static const struct config_enum_entry dispatch_options[] = {
+	{"newest", MF_DISPATCH_NEWEST, false},
+	{"oldest", MF_DISPATCH_OLDEST, false},
+	{"due", MF_DISPATCH_DUE, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry effects_options[] = {
 	{"auto", MF_EFFECTS_AUTO, false},
@@ -100,6 +117,50 @@ check_node_name(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+/*
+ * PostgreSQL takes rules of POSIX too, in which UTC+2 is two hours behind UTC:
+ * nobody's pay is to depend on who knows that.
+ */
+static bool
+check_time_zone(char **newval, void **extra, GucSource source)
+{
+	pg_tz	   *found;
+
+	if (strpbrk(*newval, "0123456789") != NULL && pg_strncasecmp(*newval, "Etc/", 4) != 0)
+	{
+		GUC_check_errdetail("\"%s\" is not the name of a place.", *newval);
+		GUC_check_errhint("Name one, such as Europe/Vienna; two hours ahead of UTC all the year is Etc/GMT-2.");
+		return false;
+	}
+	found = pg_tzset(*newval);
+	if (found == NULL)
+	{
+		GUC_check_errdetail("There is no time zone \"%s\".", *newval);
+		GUC_check_errhint("See the view pg_timezone_names.");
+		return false;
+	}
+	if (!pg_tz_acceptable(found))
+	{
+		GUC_check_errdetail("Time zone \"%s\" has leap seconds, which PostgreSQL does not count.",
+							*newval);
+		return false;
+	}
+	return true;
+}
+
+/* A process keeps every zone that it has looked up: this one is found. */
+static void
+assign_time_zone(const char *newval, void *extra)
+{
+	zone = pg_tzset(newval);
+}
+
+pg_tz *
+mf_guc_zone(void)
+{
+	return zone;
 }
 
 void
@@ -169,6 +230,16 @@ mf_guc_define(void)
 							PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("mesflow.dispatch_order",
+							 "Sets which work is given out first, among work of the same priority.",
+							 "newest or oldest: by when it was queued; due: by when its order is due.",
+							 &mf_guc_dispatch_order,
+							 MF_DISPATCH_NEWEST,
+							 dispatch_options,
+							 PGC_SIGHUP,
+							 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomEnumVariable("mesflow.effects",
 							 "Sets whether anything may leave this database.",
@@ -290,6 +361,16 @@ mf_guc_define(void)
 							 0,
 							 NULL, NULL, NULL);
 
+	/* Not the TimeZone of the session: a day of pay is the same for all. */
+	DefineCustomStringVariable("mesflow.time_zone",
+							   "Sets the time zone of days, hours and shifts.",
+							   "What has been counted stays where it was counted.",
+							   &mf_guc_time_zone,
+							   "UTC",
+							   PGC_SIGHUP,
+							   0,
+							   check_time_zone, assign_time_zone, NULL);
+
 	DefineCustomIntVariable("mesflow.upload_retention",
 							"Sets how long an upload that was never finished is kept.",
 							NULL,
@@ -298,6 +379,16 @@ mf_guc_define(void)
 							MINS_PER_HOUR, MAX_RETENTION,
 							PGC_SIGHUP,
 							GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mesflow.work_lease",
+							"Sets how long claimed work may wait for its start.",
+							"Then it goes back to the list; work that was started never does.",
+							&mf_guc_work_lease,
+							30 * SECS_PER_MINUTE,
+							1, MAX_WORK_LEASE,
+							PGC_SIGHUP,
+							GUC_UNIT_S,
 							NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved(MF_EXTENSION);

@@ -10,14 +10,19 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "tables.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(mesflow_rows_changed);
 
 Oid
 mf_relation(const char *name)
@@ -155,4 +160,14 @@ mf_key_row(const MfKey *key, const Datum *values, Snapshot snapshot, Datum *row)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return best != NULL;
+}
+
+/* _rows_changed(): the invalidation that a change of the table's shape sends. */
+PGDLLEXPORT Datum
+mesflow_rows_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called as a trigger");
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
 }

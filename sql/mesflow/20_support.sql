@@ -40,6 +40,10 @@ CREATE FUNCTION _own_write(xid xid) RETURNS boolean
 LANGUAGE c STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mesflow_own_write';
 COMMENT ON FUNCTION _own_write(xid) IS 'Was this row version written by the calling transaction, subtransactions included?';
 
+CREATE FUNCTION _rows_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_rows_changed';
+COMMENT ON FUNCTION _rows_changed() IS 'Statement trigger: when the change commits, every session that remembers rows of this table reads them again.';
+
 CREATE FUNCTION _wake(kind text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_wake';
 COMMENT ON FUNCTION _wake(text) IS 'Wakes the worker of this kind (launcher, pricing, delivery) when the calling transaction commits; the launcher then starts at once what waits to be started.';
@@ -140,6 +144,7 @@ BEGIN
   PERFORM mesflow._note_contents();
   PERFORM mesflow._start_timeline();
   PERFORM mesflow.rebase();
+  PERFORM mesflow._rebuild_own_rows();
   PERFORM mesflow._wake('pricing');
   PERFORM mesflow._wake('delivery');
   PERFORM mesflow._wake('launcher');    -- which starts what had left

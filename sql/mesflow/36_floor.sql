@@ -65,3 +65,6 @@ COMMENT ON COLUMN shifts.code IS 'its name';
 COMMENT ON COLUMN shifts.starts IS 'local time at which it starts';
 COMMENT ON COLUMN shifts.ends IS 'local time at which it ends; before starts: on the next day';
 COMMENT ON COLUMN shifts.days IS 'ISO days of the week on which it starts: 1 is Monday, 7 is Sunday';
+
+-- Sessions remember the shifts; a change makes them read them again.
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shifts FOR EACH STATEMENT EXECUTE FUNCTION _rows_changed();

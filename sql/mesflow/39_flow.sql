@@ -65,9 +65,6 @@ ALTER TABLE limits ADD FOREIGN KEY (status) REFERENCES order_statuses ON UPDATE 
 ALTER TABLE expectations ADD FOREIGN KEY (on_status) REFERENCES order_statuses ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- Sessions remember the flow; a change makes them read it again.
-CREATE FUNCTION _flow_changed() RETURNS trigger
-LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_flow_changed';
-COMMENT ON FUNCTION _flow_changed() IS 'Statement trigger: when the change commits, every session reads the statuses and steps again.';
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_statuses FOR EACH STATEMENT EXECUTE FUNCTION _flow_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_transitions FOR EACH STATEMENT EXECUTE FUNCTION _flow_changed();
-CREATE TRIGGER flow_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON expectations FOR EACH STATEMENT EXECUTE FUNCTION _flow_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_statuses FOR EACH STATEMENT EXECUTE FUNCTION _rows_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_transitions FOR EACH STATEMENT EXECUTE FUNCTION _rows_changed();
+CREATE TRIGGER flow_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON expectations FOR EACH STATEMENT EXECUTE FUNCTION _rows_changed();

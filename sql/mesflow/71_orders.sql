@@ -207,7 +207,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF TG_OP = 'UPDATE' AND NEW.status = OLD.status THEN
+  IF TG_OP = 'UPDATE' AND NEW.status = OLD.status
+  AND (((NEW.terminal, NEW.hold, NEW.workable) = (OLD.terminal, OLD.hold, OLD.workable))
+       OR (pg_trigger_depth() > 1 AND mesflow._may_restore())) THEN     -- a restore: what is shown of its orders is made anew by arm()
     RETURN NEW;
   ELSIF EXISTS (SELECT FROM mesflow.orders o WHERE o.status = OLD.status OR o.held_from = OLD.status) THEN
     PERFORM mesflow._raise('MF423', 'orders are in this status', format('There are orders in status "%s".', OLD.status), 'Move them on first.');
@@ -215,5 +217,5 @@ BEGIN
   RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
-COMMENT ON FUNCTION _keep_status() IS 'MF423 where a status is deleted or renamed that orders are in.';
+COMMENT ON FUNCTION _keep_status() IS 'MF423 where a status that orders are in is deleted, renamed, or would mean something else.';
 CREATE TRIGGER keep_used BEFORE UPDATE OR DELETE ON order_statuses FOR EACH ROW EXECUTE FUNCTION _keep_status();

@@ -1,4 +1,4 @@
--- Work on the floor. src/work/ has the rules and the diagram.
+-- Work on the floor. The README of src/work has the rules and the diagram.
 
 -- Each operation that has ever been planned for a process, by a number: what a station can do is a few of them.
 CREATE TABLE _work_kinds (

@@ -31,8 +31,19 @@ GRANT EXECUTE ON FUNCTION reconcile_orders(text, text[], timestamptz, timestampt
 GRANT EXECUTE ON FUNCTION erase_customer(uuid, text, text) TO mesflow_manager, mesflow_admin;
 GRANT SELECT ON orders, order_items, order_systems, order_statuses, order_transitions TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT SELECT ON customers TO mesflow_app, mesflow_manager, mesflow_admin;
+GRANT SELECT ON dashboard_orders, dashboard_dispatch TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
 GRANT UPDATE (status, priority, due_at) ON orders TO mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _fold(text) TO mesflow_manager, mesflow_admin;      -- which the indexes of orders call
+
+GRANT EXECUTE ON FUNCTION
+    claim_work(text, text, integer, uuid), claim_work_order(uuid, text), start_work(uuid, text), finish_work(uuid, text, integer, integer, text),
+    release_work(uuid, text, text, text)
+  TO mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION correct_work(uuid, integer, integer, text, text, text) TO mesflow_manager, mesflow_admin;
+GRANT SELECT ON work_orders TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT SELECT ON operators, stations, shifts TO mesflow_operator;
+GRANT SELECT ON dashboard_operators TO mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
+GRANT EXECUTE ON FUNCTION _pay_day(timestamptz), _operator_audit(date) TO mesflow_manager, mesflow_admin;
 
 GRANT SELECT ON partners, systems, price_lists, rates, quantity_breaks, limits, expectations, operators, stations, shifts TO mesflow_manager;
 GRANT EXECUTE ON FUNCTION price_quote(uuid, numeric, text, text), reject_quote(uuid, text, text), recompute_quote(uuid), check_price_list(text),
@@ -104,6 +115,7 @@ BEGIN
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
       ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
+      ('_work_orders', ''), ('_work_kinds', ''), ('_work_kinds_kind_seq', ''), ('_work_requests', ''), ('dashboard_operators', ''),
       ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),
       ('_endpoints', ''), ('_endpoint_numbers', ''), ('_endpoint_secrets', ''), ('_pending', ''), ('_receipts_due', ''), ('_dead_letters', ''), ('_dead_letters_number_seq', ''),
       ('_jobs_waiting', ''), ('_jobs_aside', ''), ('_jobs_running', ''), ('_batches', ''), ('_job_ids', ''), ('_contents_id_seq', '')) AS p (name, condition) LOOP
@@ -129,3 +141,4 @@ ALTER TABLE _cursors ENABLE ALWAYS TRIGGER restore;
 ALTER TABLE order_statuses ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE order_transitions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE expectations ENABLE ALWAYS TRIGGER flow_changed;
+ALTER TABLE shifts ENABLE ALWAYS TRIGGER changed;

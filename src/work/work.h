@@ -129,7 +129,12 @@ typedef struct MfTold
 	const char *note;
 } MfTold;
 
-extern void mf_news_add(MfNews *news, const MfWork *work, const MfTold *told);
+/*
+ * An event of this moment (MF_NEVER: now) about the work order as it is; who
+ * has it and how many pieces are there, the caller may add the rest.
+ */
+extern MfTold *mf_news_add(MfNews *news, const MfWork *work, const char *type,
+						   TimestampTz at);
 extern void mf_news_write(MfNews *news);
 
 /*
@@ -138,6 +143,9 @@ extern void mf_news_write(MfNews *news);
  */
 extern void mf_lot_repeat(const MfWork *scrapped, int quantity, int from_step,
 						  MfNews *news);
+
+/* Pieces of `done` that go on to its next operation as a lot of their own. */
+extern void mf_lot_continue(const MfWork *done, int quantity, MfNews *news);
 extern void mf_lot_plan(const MfWork *item, Datum operations, MfNews *news);
 
 /* Queues a planned row with so many pieces. */
@@ -149,6 +157,12 @@ extern bool mf_lot_open(const pg_uuid_t *order_id, int lot, int step, MfWork *wo
 /* The step of this operation in the item's plan, up to `step`; 0: none. */
 extern int	mf_lot_step(const MfWork *work, const char *operation);
 extern char *mf_lot_operations(const MfWork *work);
+
+/* Cancels open work, whose order is locked. */
+extern void mf_work_cancel(MfWork *work, MfNews *news);
+
+/* The step that an order makes because of its work, where its flow has it. */
+extern void mf_work_step(const pg_uuid_t *order_id, const char *to, const char *actor);
 
 /* Where all work of an order is done, the order is produced. */
 extern void mf_work_follow(const pg_uuid_t *order_id, const char *actor);
@@ -173,6 +187,40 @@ extern char *mf_operator_check(FunctionCallInfo fcinfo, int argument);
  * how much it may take.  MF423 where it is inactive.
  */
 extern void mf_operator_lock(MfOperator *operator, const char *code);
+
+/* MF429: it may take nothing more. */
+extern void mf_operator_refuse(const MfOperator *operator) pg_attribute_noreturn();
+
+/*
+ * For a verb about one work order, given by its id: locks its order, and
+ * reads it then.  MF404.
+ */
+extern void mf_work_hold(FunctionCallInfo fcinfo, int argument, MfWork *work,
+						 MfWorkOrder *order);
+
+/* Has this operator got it, assigned or started? */
+extern bool mf_work_is_of(const MfWork *work, const char *operator_code);
+
+/* MF409 where somebody has it or had it, MF423 where it is not to be had. */
+extern void mf_work_check_free(const MfWork *work);
+
+/* The same for one who says that it is theirs. */
+extern void mf_work_check_owner(const MfWork *work, const char *operator_code);
+
+/* MF423 where the order is on hold. */
+extern void mf_work_check_order(const MfWork *work, const MfWorkOrder *order);
+
+/* MF400 where the counts cannot be those of this work order. */
+extern void mf_work_check_counts(const MfWork *work, int good, int scrap);
+
+/*
+ * The step from which missing pieces are made again; NULL: the first.  MF400
+ * where the operation does not come before.
+ */
+extern int	mf_work_repeat_from(const MfWork *work, const char *operation);
+
+/* The argument, a reason; MF400 where there is none. */
+extern char *mf_work_reason(FunctionCallInfo fcinfo, int argument);
 
 /* Assigns queued work, whose order is locked. */
 extern void mf_work_assign(MfWork *work, const char *operator_code,
@@ -202,6 +250,9 @@ typedef struct MfPay
 	int64		scrap;
 	int64		busy;			/* microseconds */
 } MfPay;
+
+/* Of this work order's operator, process and operation: nothing yet. */
+extern MfPay mf_pay_of(const MfWork *work);
 
 /* The day and shift that a moment belongs to; shift may be NULL. */
 typedef struct MfPayDay

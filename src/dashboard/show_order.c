@@ -1,0 +1,165 @@
+/*
+ * show_order.c
+ *		An order has changed: its row of dashboard_orders, which is there
+ *		while it is open.
+ *
+ * What is shown is compared with the order as it is by now, so it does not
+ * matter in which order triggers run, and nothing is written twice.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "dashboard.h"
+#include "fmgr.h"
+#include "order/order.h"
+#include "tables.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(mesflow_show_order);
+
+static const MfKey status_key = {
+	.table = "order_statuses",
+	.index = "order_statuses_pkey",
+	.count = 1,
+	.columns = {"status"},
+	.types = {TEXTOID}
+};
+
+static bool
+is_workable(Datum status)
+{
+	Datum		workable;
+	bool		is_null;
+
+	return mf_key_find(&status_key, &status, "workable", &workable, &is_null) &&
+		DatumGetBool(workable);
+}
+
+static void
+fill(MfOwnRow *row, const MfOrder *order)
+{
+	static const struct
+	{
+		MfShownColumn to;
+		MfOrderColumn from;
+	}			columns[] = {
+		{MF_SHOWN_ORDER_ID, MF_ORDER_ID},
+		{MF_SHOWN_NUMBER, MF_ORDER_NUMBER},
+		{MF_SHOWN_PARTNER, MF_ORDER_PARTNER},
+		{MF_SHOWN_EXTERNAL_REF, MF_ORDER_EXTERNAL_REF},
+		{MF_SHOWN_STATUS, MF_ORDER_STATUS},
+		{MF_SHOWN_STATUS_SINCE, MF_ORDER_STATUS_SINCE},
+		{MF_SHOWN_PRIORITY, MF_ORDER_PRIORITY},
+		{MF_SHOWN_TOTAL, MF_ORDER_TOTAL},
+		{MF_SHOWN_CURRENCY, MF_ORDER_CURRENCY},
+		{MF_SHOWN_CREATED_AT, MF_ORDER_CREATED_AT},
+		{MF_SHOWN_DUE_AT, MF_ORDER_DUE_AT}
+	};
+
+	for (int i = 0; i < (int) lengthof(columns); i++)
+		mf_dashboard_copy(row, columns[i].to, order->value, order->is_null, columns[i].from);
+}
+
+/* A new order has no work; one that is restored, or was open before, may have. */
+static void
+count_work(MfOwnRow *row)
+{
+	List	   *all = mf_dashboard_work(row->value[MF_SHOWN_ORDER_ID]);
+	int			done = 0;
+	int			total = 0;
+	ListCell   *cell;
+
+	mf_dashboard_set(row, MF_SHOWN_OPERATORS, mf_dashboard_no_texts());
+	foreach(cell, all)
+	{
+		const MfWorkRow *work = lfirst(cell);
+
+		done += mf_dashboard_is_done(work);
+		total += mf_dashboard_counts(work);
+		if (mf_dashboard_is_held(work))
+			row->value[MF_SHOWN_OPERATORS] =
+				mf_dashboard_operators(row->value[MF_SHOWN_OPERATORS],
+									   row->value[MF_SHOWN_ORDER_ID],
+									   work->value[MF_WORK_OPERATOR]);
+	}
+	mf_dashboard_set(row, MF_SHOWN_WORK_DONE, Int32GetDatum(done));
+	mf_dashboard_set(row, MF_SHOWN_WORK_TOTAL, Int32GetDatum(total));
+}
+
+static void
+show_new(const MfOrder *order)
+{
+	MfOwnRow	row;
+
+	fill(&row, order);
+	mf_dashboard_set(&row, MF_SHOWN_ITEMS, Int32GetDatum(mf_dashboard_items(order->value[MF_ORDER_ID])));
+	mf_dashboard_set(&row, MF_SHOWN_ALARMS, mf_dashboard_no_texts());
+	mf_dashboard_set(&row, MF_SHOWN_WORKABLE, BoolGetDatum(is_workable(order->value[MF_ORDER_STATUS])));
+	count_work(&row);
+	mf_dashboard_insert(&mf_dashboard_orders, &row);
+	mf_dashboard_list_order(&row);
+}
+
+static void
+remove_shown(MfOwnRow *shown)
+{
+	mf_dashboard_remove(&mf_dashboard_orders, shown);
+	mf_dashboard_set(shown, MF_SHOWN_WORKABLE, BoolGetDatum(false));
+	mf_dashboard_list_order(shown);
+}
+
+static bool
+due_differs(const MfOwnRow *a, const MfOwnRow *b)
+{
+	if (a->is_null[MF_SHOWN_DUE_AT] || b->is_null[MF_SHOWN_DUE_AT])
+		return a->is_null[MF_SHOWN_DUE_AT] != b->is_null[MF_SHOWN_DUE_AT];
+	return DatumGetTimestampTz(a->value[MF_SHOWN_DUE_AT]) != DatumGetTimestampTz(b->value[MF_SHOWN_DUE_AT]);
+}
+
+static void
+show_change(const MfOwnRow *shown, const MfOrder *order)
+{
+	MfOwnRow	row = *shown;
+
+	fill(&row, order);
+	if (!datum_image_eq(row.value[MF_SHOWN_STATUS], shown->value[MF_SHOWN_STATUS], false, -1))
+		row.value[MF_SHOWN_WORKABLE] = BoolGetDatum(is_workable(row.value[MF_SHOWN_STATUS]));
+	if (!mf_dashboard_differs(&mf_dashboard_orders, shown, &row))
+		return;
+	mf_dashboard_update(&mf_dashboard_orders, &row);
+	if (DatumGetBool(row.value[MF_SHOWN_WORKABLE]) != DatumGetBool(shown->value[MF_SHOWN_WORKABLE]) ||
+		DatumGetInt32(row.value[MF_SHOWN_PRIORITY]) != DatumGetInt32(shown->value[MF_SHOWN_PRIORITY]) ||
+		due_differs(&row, shown))
+		mf_dashboard_list_order(&row);
+}
+
+/* AFTER INSERT OR UPDATE, row trigger of orders. */
+PGDLLEXPORT Datum
+mesflow_show_order(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	tuple;
+	MfOrder		order;
+	MfOwnRow	shown;
+	bool		found;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called as a trigger");
+	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	mf_order_open(&order, trigger->tg_relation,
+				  mf_dashboard_newest(trigger->tg_relation, "orders_pkey", tuple));
+	found = mf_dashboard_find(&mf_dashboard_orders, order.value[MF_ORDER_ID], &shown);
+	if (!order.is_null[MF_ORDER_CLOSED_AT])
+	{
+		if (found)
+			remove_shown(&shown);
+	}
+	else if (found)
+		show_change(&shown, &order);
+	else
+		show_new(&order);
+	return PointerGetDatum(NULL);
+}
