@@ -100,6 +100,7 @@ show_new(const MfOrder *order)
 	mf_dashboard_set(&row, MF_SHOWN_WORKABLE, BoolGetDatum(is_workable(order->value[MF_ORDER_STATUS])));
 	count_work(&row);
 	mf_dashboard_insert(&mf_dashboard_orders, &row);
+	mf_dashboard_sort(NULL, &row);
 	mf_dashboard_list_order(&row);
 }
 
@@ -107,6 +108,7 @@ static void
 remove_shown(MfOwnRow *shown)
 {
 	mf_dashboard_remove(&mf_dashboard_orders, shown);
+	mf_dashboard_sort(shown, NULL);
 	mf_dashboard_set(shown, MF_SHOWN_WORKABLE, BoolGetDatum(false));
 	mf_dashboard_list_order(shown);
 }
@@ -123,13 +125,17 @@ static void
 show_change(const MfOwnRow *shown, const MfOrder *order)
 {
 	MfOwnRow	row = *shown;
+	bool		moved;
 
 	fill(&row, order);
-	if (!datum_image_eq(row.value[MF_SHOWN_STATUS], shown->value[MF_SHOWN_STATUS], false, -1))
+	moved = !datum_image_eq(row.value[MF_SHOWN_STATUS], shown->value[MF_SHOWN_STATUS], false, -1);
+	if (moved)
 		row.value[MF_SHOWN_WORKABLE] = BoolGetDatum(is_workable(row.value[MF_SHOWN_STATUS]));
 	if (!mf_dashboard_differs(&mf_dashboard_orders, shown, &row))
 		return;
 	mf_dashboard_update(&mf_dashboard_orders, &row);
+	if (moved)
+		mf_dashboard_sort(shown, &row);
 	if (DatumGetBool(row.value[MF_SHOWN_WORKABLE]) != DatumGetBool(shown->value[MF_SHOWN_WORKABLE]) ||
 		DatumGetInt32(row.value[MF_SHOWN_PRIORITY]) != DatumGetInt32(shown->value[MF_SHOWN_PRIORITY]) ||
 		due_differs(&row, shown))
@@ -151,7 +157,7 @@ mesflow_show_order(PG_FUNCTION_ARGS)
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
 	mf_order_open(&order, trigger->tg_relation,
 				  mf_dashboard_newest(trigger->tg_relation, "orders_pkey", tuple));
-	found = mf_dashboard_find(&mf_dashboard_orders, order.value[MF_ORDER_ID], &shown);
+	found = mf_dashboard_find(&mf_dashboard_orders, &order.value[MF_ORDER_ID], &shown);
 	if (!order.is_null[MF_ORDER_CLOSED_AT])
 	{
 		if (found)
