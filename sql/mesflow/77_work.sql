@@ -40,14 +40,31 @@ CREATE TABLE _work_orders (
   cancelled_at timestamptz,
   finished_day date,
   finished_shift text,
+  continues uuid,
   CONSTRAINT _work_orders_pkey PRIMARY KEY (id),
   CONSTRAINT _work_orders_order_key UNIQUE (order_id, nth)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _work_orders IS
-  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. Written under the lock of the order''s row.';
+  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. repeats: the pieces that this one missed are made again; continues: pieces of this one, found good later, go on. Written under the lock of the order''s row.';
 CREATE INDEX _work_orders_open ON _work_orders (order_id, lot, step) WHERE state IN ('planned', 'queued', 'assigned', 'started');
 CREATE INDEX _work_orders_held ON _work_orders (operator, order_id) WHERE state IN ('assigned', 'started');
 CREATE INDEX _work_orders_lease ON _work_orders (lease_until) WHERE state = 'assigned';
+
+-- What they have could be neither finished nor released.
+CREATE FUNCTION _keep_operator() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF (TG_OP = 'DELETE' OR NEW.code <> OLD.code) AND EXISTS (SELECT FROM mesflow._work_orders w WHERE w.operator = OLD.code AND w.state IN ('assigned', 'started')) THEN
+    PERFORM mesflow._raise('MF423', 'the operator has work', format('Operator "%s" has work orders that are assigned or started.', OLD.code),
+                           'Release them first: mesflow.release_work(). Who shall get no more: operators.active.');
+  END IF;
+  RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION _keep_operator() IS 'MF423 where an operator who has work is deleted or renamed.';
+CREATE TRIGGER keep_working BEFORE UPDATE OF code OR DELETE ON operators FOR EACH ROW EXECUTE FUNCTION _keep_operator();
 
 -- A claim that names a request is answered again from here.
 CREATE TABLE _work_requests (

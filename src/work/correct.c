@@ -20,14 +20,19 @@
 
 PG_FUNCTION_INFO_V1(mesflow_correct_work);
 
-/* A lot's row at a step, whatever its state; the newest, if it was cancelled. */
-static MfPlan step_plan = {
+/*
+ * Where the good pieces of a work order went: the next of its lot, and lots
+ * that continue it; first those that can best be changed.
+ */
+static MfPlan nexts_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
-	" AND w.lot OPERATOR(pg_catalog.=) $2 AND w.step OPERATOR(pg_catalog.=) $3 ORDER BY w.nth DESC LIMIT 1",
+	" AND (w.lot OPERATOR(pg_catalog.=) $2 OR w.continues OPERATOR(pg_catalog.=) $4) AND w.step OPERATOR(pg_catalog.=) $3"
+	" AND w.state OPERATOR(pg_catalog.<>) 'cancelled'"
+	" ORDER BY pg_catalog.array_position('{queued,assigned,started,finished}', w.state), w.nth DESC",
 	.by_index = true,
 	.writes = true,
-	.arguments = 3,
-	.types = {UUIDOID, INT4OID, INT4OID}
+	.arguments = 4,
+	.types = {UUIDOID, INT4OID, INT4OID, UUIDOID}
 };
 
 /* What is open of the lots that repeat a work order, lot by lot. */
@@ -43,21 +48,53 @@ static MfPlan repeats_plan = {
 	.types = {UUIDOID, UUIDOID}
 };
 
-static bool
-find_step(const MfWork *work, int step, MfWork *found)
-{
-	Datum		values[3] = {UUIDPGetDatum(&work->order_id), Int32GetDatum(work->lot), Int32GetDatum(step)};
+/* Is the item cancelled, and has its work been planned anew since? */
+static MfPlan item_plan = {
+	.sql = "SELECT i.cancelled_at IS NOT NULL, EXISTS (SELECT FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
+	" AND w.item OPERATOR(pg_catalog.=) $2 AND w.nth OPERATOR(pg_catalog.>) $3 AND w.nth OPERATOR(pg_catalog.=) w.lot"
+	" AND w.step OPERATOR(pg_catalog.=) 1 AND w.repeats IS NULL)"
+	" FROM mesflow._order_items i WHERE i.id OPERATOR(pg_catalog.=) $2",
+	.by_index = true,
+	.writes = true,
+	.arguments = 3,
+	.types = {UUIDOID, UUIDOID, INT4OID}
+};
 
-	if (mf_plan_run(&step_plan, values, NULL) == 0)
+/*
+ * Does anything follow from the counts?  Not where the order or the item is
+ * not being made; nor, but for what comes out at the end, where the order was
+ * in a status without work meanwhile: then all that was not done is planned
+ * anew.
+ */
+static bool
+is_followed(const MfWork *work, const MfWorkOrder *order)
+{
+	Datum		values[3] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->item), Int32GetDatum(work->nth)};
+	Datum		is_cancelled;
+	Datum		is_replanned;
+
+	if ((!order->workable && !order->hold) || mf_plan_run(&item_plan, values, NULL) == 0)
 		return false;
-	mf_work_row(found, 0);
-	return true;
+	(void) mf_plan_find(0, 1, &is_cancelled);
+	(void) mf_plan_find(0, 2, &is_replanned);
+	return !DatumGetBool(is_cancelled) && (!DatumGetBool(is_replanned) || work->step == work->steps);
 }
 
-static bool
-is_open(const MfWork *work)
+/* NULL, with a count of 0, after the last operation. */
+static MfWork *
+find_nexts(const MfWork *work, int *count)
 {
-	return work->state != MF_WORK_FINISHED && work->state != MF_WORK_CANCELLED;
+	Datum		values[4] = {UUIDPGetDatum(&work->order_id), Int32GetDatum(work->lot), Int32GetDatum(work->step + 1),
+	UUIDPGetDatum(&work->id)};
+	MfWork	   *nexts;
+
+	*count = (int) mf_plan_run(&nexts_plan, values, NULL);
+	if (*count == 0)
+		return NULL;
+	nexts = palloc(*count * sizeof(MfWork));
+	for (int i = 0; i < *count; i++)
+		mf_work_row(&nexts[i], i);
+	return nexts;
 }
 
 /* Gives what is open of a lot, from a step on, so many pieces; 0: cancels it. */
@@ -91,40 +128,20 @@ refuse(const MfWork *work, const MfWork *other, const char *why, const char *wha
 			 errhint("%s", what_to_do)));
 }
 
-/* Fewer came out good: the next has fewer, and they are made again. */
-static void
-take_away(const MfWork *work, int pieces, int repeat_from, MfNews *news)
-{
-	MfWork		next;
-
-	if (work->step < work->steps && find_step(work, work->step + 1, &next))
-	{
-		if (next.state == MF_WORK_FINISHED)
-		{
-			/* What it missed has been queued again for it; now for this one. */
-			if (next.good + next.scrap > next.quantity - pieces)
-				refuse(work, &next, "The next operation has counted these pieces", "Correct that one first.");
-			next.quantity -= pieces;
-			mf_work_save(&next);
-			return;
-		}
-		if (is_open(&next))
-			resize(work, next.step, next.quantity - pieces, news);
-	}
-	mf_lot_repeat(work, pieces, repeat_from, news);
-}
-
-/* Takes so many pieces out of lots that repeat `work`, which nobody has begun. */
-static void
-withdraw(const MfWork *work, int pieces, MfNews *news)
+/*
+ * Takes up to so many pieces out of lots that repeat `work`, which nobody has
+ * begun; how many are left, and who is busy with them.
+ */
+static int
+withdraw(const MfWork *work, int pieces, MfWork *busy, MfNews *news)
 {
 	Datum		values[2] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->id)};
 	int			count = (int) mf_plan_run(&repeats_plan, values, NULL);
 	MfWork	   *rows = palloc(Max(count, 1) * sizeof(MfWork));
-	const MfWork *busy = work;
 
 	for (int i = 0; i < count; i++)
 		mf_work_row(&rows[i], i);
+	*busy = *work;
 	for (int i = 0; i < count && pieces > 0; i++)
 	{
 		int			less = Min(pieces, rows[i].quantity);
@@ -134,29 +151,88 @@ withdraw(const MfWork *work, int pieces, MfNews *news)
 			continue;
 		if (rows[i].state != MF_WORK_QUEUED)
 		{
-			busy = &rows[i];
+			*busy = rows[i];
 			continue;
 		}
 		resize(&rows[i], rows[i].step, rows[i].quantity - less, news);
 		pieces -= less;
 	}
-	if (pieces > 0)
-		refuse(work, busy, "The missing pieces are being made again",
-			   "Count them there when they are finished, or release that work first.");
+	return pieces;
+}
+
+/*
+ * Takes up to so many pieces from a next operation that is finished: those
+ * that it has not counted.  They were queued again for it; what nobody has
+ * begun of that is taken back, and the number of those is returned.
+ */
+static int
+take_uncounted(MfWork *next, int pieces, int *to_repeat, MfNews *news)
+{
+	MfWork		busy;
+
+	pieces = Min(pieces, next->quantity - next->good - next->scrap);
+	next->quantity -= pieces;
+	mf_work_save(next);
+	*to_repeat += pieces - withdraw(next, pieces, &busy, news);
+	return pieces;
+}
+
+/* Fewer came out good: the next has fewer, and they are made again. */
+static void
+take_away(const MfWork *work, int pieces, int repeat_from, MfNews *news)
+{
+	int			count = 0;
+	int			to_repeat = 0;
+	MfWork	   *nexts = find_nexts(work, &count);
+
+	if (work->step == work->steps)
+	{
+		to_repeat = pieces;
+		pieces = 0;
+	}
+	for (int i = 0; i < count && pieces > 0; i++)
+	{
+		MfWork	   *next = &nexts[i];
+		int			less = Min(pieces, next->quantity);
+
+		if (next->state == MF_WORK_FINISHED)
+			pieces -= take_uncounted(next, pieces, &to_repeat, news);
+		else
+		{
+			resize(next, next->step, next->quantity - less, news);
+			to_repeat += less;
+			pieces -= less;
+		}
+	}
+	if (pieces > 0 && count > 0)
+		refuse(work, &nexts[count - 1], "The next operation has counted these pieces", "Correct that one first.");
+	if (to_repeat > 0)
+		mf_lot_repeat(work, to_repeat, repeat_from, news);
 }
 
 /* More came out good: the next has more, or they go on as a lot of their own. */
 static void
 add(const MfWork *work, int pieces, MfNews *news)
 {
-	MfWork		next;
+	MfWork		busy;
+	int			count;
+	MfWork	   *nexts;
+	int			made = withdraw(work, pieces, &busy, news);
 
-	withdraw(work, pieces, news);
+	if (made > 0 && busy.nth == work->nth)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("work order %s cannot be corrected so", mf_work_number(work)),
+				 errdetail("%d of its missing pieces have been made again.", made),
+				 errhint("Correct the work orders that repeat it: see work_orders.repeats.")));
+	if (made > 0)
+		refuse(work, &busy, "The missing pieces are being made again",
+			   "Count them there when they are finished, or release that work first.");
 	if (work->step == work->steps)
 		return;
-	if (find_step(work, work->step + 1, &next) &&
-		(next.state == MF_WORK_QUEUED || next.state == MF_WORK_ASSIGNED))
-		resize(work, next.step, next.quantity + pieces, news);
+	nexts = find_nexts(work, &count);
+	if (count > 0 && (nexts[0].state == MF_WORK_QUEUED || nexts[0].state == MF_WORK_ASSIGNED))
+		resize(&nexts[0], nexts[0].step, nexts[0].quantity + pieces, news);
 	else
 		mf_lot_continue(work, pieces, news);
 }
@@ -183,7 +259,6 @@ describe(const MfWork *before, const MfWork *after)
 	return json.data;
 }
 
-/* Where the order is not being made any more, only the counts change. */
 static void
 correct(const MfWork *before, MfWork *work, bool being_made, int repeat_from,
 		const char *actor, const char *reason)
@@ -253,7 +328,7 @@ mesflow_correct_work(PG_FUNCTION_ARGS)
 	work.scrap = count(fcinfo, 2);
 	mf_work_check_counts(&work, work.good, work.scrap);
 	if (work.good != before.good || work.scrap != before.scrap)
-		correct(&before, &work, order.workable || order.hold,
+		correct(&before, &work, is_followed(&work, &order),
 				mf_work_repeat_from(&work, PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5))),
 				mf_actor(actor), reason);
 	result = mf_work_result(&work.id);

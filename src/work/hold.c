@@ -95,7 +95,8 @@ void
 mf_work_check_owner(const MfWork *work, const char *operator_code)
 {
 	if (!mf_work_is_of(work, operator_code))
-		refuse(work, psprintf("is not with operator \"%s\"", operator_code));
+		refuse(work, work->state == MF_WORK_FINISHED ? "is finished" :
+			   psprintf("is not with operator \"%s\"", operator_code));
 }
 
 void

@@ -231,21 +231,20 @@ take_over(const MfWork *from, int lot, int quantity)
 	return count > 0;
 }
 
-/* A lot like another one, of the steps from one to another. */
+/* A lot of pieces of `of`, of the steps from one to another. */
 static void
-insert_lot(const MfWork *like, const MfWork *repeats, int quantity, int first, int last,
-		   MfNews *news)
+insert_lot(const MfWork *of, bool is_repeat, int quantity, int first, int last, MfNews *news)
 {
-	MfWork		work = *like;
+	MfWork		work = *of;
 	Step	   *steps;
-	int			count = read_steps(like, last, &steps);
+	int			count = read_steps(of, last, &steps);
 
-	work.nth = last_number(&like->order_id);
+	work.nth = last_number(&of->order_id);
 	work.lot = work.nth + 1;
 	work.quantity = quantity;
-	work.is_repeat = repeats != NULL;
-	if (repeats != NULL)
-		work.repeats = repeats->id;
+	work.is_repeat = is_repeat;
+	work.is_continued = !is_repeat;
+	work.repeats = work.continues = of->id;
 	for (int i = 0; i < count; i++)
 	{
 		if (steps[i].step < first)
@@ -268,12 +267,12 @@ mf_lot_repeat(const MfWork *scrapped, int quantity, int from_step, MfNews *news)
 	int			lot = last_number(&scrapped->order_id) + 1;
 	bool		taken_over = scrapped->good == 0 && take_over(scrapped, lot, quantity);
 
-	insert_lot(scrapped, scrapped, quantity, from_step,
+	insert_lot(scrapped, true, quantity, from_step,
 			   taken_over ? scrapped->step : scrapped->steps, news);
 }
 
 void
 mf_lot_continue(const MfWork *done, int quantity, MfNews *news)
 {
-	insert_lot(done, NULL, quantity, done->step + 1, done->steps, news);
+	insert_lot(done, false, quantity, done->step + 1, done->steps, news);
 }

@@ -223,8 +223,8 @@ follow_step(void *arg)
 	else if (!from.workable && !from.hold)
 		plan_items(&step->order_id, &news);
 	mf_news_write(&news);
-	/* The last of it may have been finished meanwhile. */
-	if (to.workable && from.hold)
+	/* All of it may be finished, where the flow had no such step before. */
+	if (to.workable && (from.workable || from.hold))
 		mf_work_follow(&step->order_id, step->actor);
 	SPI_finish();
 }

@@ -23,7 +23,7 @@ enum
 	COL_LOT, COL_REPEATS, COL_QUANTITY, COL_GOOD, COL_SCRAP, COL_STATE,
 	COL_OPERATOR, COL_STATION, COL_QUEUED_AT, COL_ASSIGNED_AT,
 	COL_LEASE_UNTIL, COL_STARTED_AT, COL_FINISHED_AT, COL_CANCELLED_AT,
-	COL_FINISHED_DAY, COL_FINISHED_SHIFT
+	COL_FINISHED_DAY, COL_FINISHED_SHIFT, COL_CONTINUES
 };
 
 static MfPlan find_plan = {
@@ -47,13 +47,13 @@ static MfPlan save_plan = {
 
 static MfPlan insert_plan = {
 	.sql = "INSERT INTO mesflow._work_orders (id, order_id, nth, item, partner, order_number, model, material, process, operation, kind,"
-	" step, steps, lot, repeats, quantity, state, queued_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+	" step, steps, lot, repeats, quantity, state, queued_at, continues)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
 	.by_index = true,
 	.writes = true,
-	.arguments = 18,
+	.arguments = 19,
 	.types = {UUIDOID, UUIDOID, INT4OID, UUIDOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID,
-	INT4OID, INT4OID, UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID}
+	INT4OID, INT4OID, UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, UUIDOID}
 };
 
 static MfPlan result_plan = {
@@ -134,6 +134,7 @@ mf_work_row(MfWork *work, uint64 row)
 	work->cancelled_at = moment(row, COL_CANCELLED_AT);
 	work->finished_day = integer(row, COL_FINISHED_DAY);
 	work->finished_shift = mf_plan_text(row, COL_FINISHED_SHIFT);
+	work->is_continued = uuid(row, COL_CONTINUES, &work->continues);
 }
 
 bool
@@ -238,6 +239,7 @@ mf_work_insert(const MfWork *work)
 	add(&a, Int32GetDatum(work->quantity), false);
 	add_text(&a, mf_work_state_names[work->state]);
 	add_moment(&a, work->queued_at);
+	add(&a, UUIDPGetDatum(&work->continues), !work->is_continued);
 	(void) mf_plan_run(&insert_plan, a.values, a.nulls);
 }
 

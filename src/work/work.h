@@ -63,6 +63,8 @@ typedef struct MfWork
 	TimestampTz cancelled_at;
 	DateADT		finished_day;
 	char	   *finished_shift;
+	bool		is_continued;
+	pg_uuid_t	continues;
 } MfWork;
 
 /*
@@ -74,7 +76,7 @@ typedef struct MfWork
 #define MF_WORK_COLUMNS \
 	"w.id, w.order_id, w.nth, w.item, w.partner, w.order_number, w.model, w.material, w.process, w.operation, w.kind," \
 	" w.step, w.steps, w.lot, w.repeats, w.quantity, w.good, w.scrap, w.state, w.operator, w.station, w.queued_at," \
-	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift"
+	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift, w.continues"
 
 /* Row `row` of the last statement. */
 extern void mf_work_row(MfWork *work, uint64 row);
