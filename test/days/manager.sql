@@ -118,5 +118,21 @@ CALL pg_temp.work_off();
 SET ROLE mesflow_manager;
 SELECT pg_temp.same('made', (SELECT array_agg(external_ref ORDER BY external_ref) FROM mesflow.orders_page(filters => '{"status": "produced"}')), '{WEB-1,WEB-3,WEB-4,WEB-5}'::text[]),
        pg_temp.same('anna still has a part', (SELECT array_agg(external_ref) FROM mesflow.orders_page(filters => '{"status": "in_production"}')), '{WEB-2}'::text[]);
+
+-- A status of our own, in which work goes on: anna's part is made there, and the order is produced by itself.
+SET ROLE mesflow_admin;
+INSERT INTO mesflow.order_statuses (status, position, owner_system, label, workable) VALUES ('inspection', 62, 'mes', 'Inspection', true);
+INSERT INTO mesflow.order_transitions (from_status, to_status) VALUES ('in_production', 'inspection'), ('inspection', 'produced');
+SET ROLE mesflow_manager;
+SELECT mesflow.advance_order(:'two', 'inspection', 'max');
+SET ROLE mesflow_operator;
+SELECT id AS last FROM mesflow.work_orders WHERE operator = 'anna' AND state = 'assigned' \gset
+SELECT state FROM mesflow.start_work(:'last', 'anna');
+SELECT state FROM mesflow.finish_work(:'last', 'anna', 1);
+CALL pg_temp.work_off();
+SET ROLE mesflow_manager;
+SELECT pg_temp.same('inspected, then made', (SELECT array_agg(to_status ORDER BY id) FROM mesflow.outbox WHERE order_id = :'two' AND to_status IS NOT NULL), '{submitted,priced,approved,in_production,inspection,produced}'::text[]);
+
+-- Out of the house.
 SELECT mesflow.advance_order(:'one', s, 'max') FROM unnest('{packed,shipped,delivered,closed}'::text[]) s;
 SELECT pg_temp.same('still to be found', (SELECT array_agg(external_ref || ' ' || status) FROM mesflow.orders_page(filters => '{"open": false}')), '{"WEB-1 closed"}'::text[]);

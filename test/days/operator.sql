@@ -29,39 +29,39 @@ SELECT pg_temp.same('the list', (SELECT array_agg(d.material || ' ' || d.operati
 
 -- Claimed. The answer was lost on the way: the same request gives the same work, and counts once.
 SELECT gen_random_uuid() AS request \gset
-SELECT id AS work, number, operation, quantity, lease_until FROM mesflow.claim_work('anna', 'printer-1', request_id => :'request') \gset
-SELECT pg_temp.same('the urgent one', (SELECT order_id FROM mesflow.work_orders WHERE id = :'work'), :'urgent'::uuid),
-       pg_temp.same('the same again', (SELECT array_agg(id) FROM mesflow.claim_work('anna', 'printer-1', request_id => :'request')), ARRAY[:'work'::uuid]),
+SELECT id AS urgent_work, number, lease_until FROM mesflow.claim_work('anna', 'printer-1', request_id => :'request') \gset
+SELECT pg_temp.same('the urgent one', (SELECT order_id FROM mesflow.work_orders WHERE id = :'urgent_work'), :'urgent'::uuid),
+       pg_temp.same('the same again', (SELECT array_agg(id) FROM mesflow.claim_work('anna', 'printer-1', request_id => :'request')), ARRAY[:'urgent_work'::uuid]),
        pg_temp.same('one claim', (SELECT sum(claimed) FROM mesflow.dashboard_operators WHERE operator = 'anna'), 1::numeric),
        pg_temp.same('nobody else''s', pg_temp.refusal(format('SELECT mesflow.claim_work(%L, request_id => %L)', 'boris', :'request')), 'MF409'),
-       pg_temp.same('nor by its number', pg_temp.refusal(format('SELECT mesflow.claim_work_order(%L, %L)', :'work', 'boris')), 'MF409');
+       pg_temp.same('nor by its number', pg_temp.refusal(format('SELECT mesflow.claim_work_order(%L, %L)', :'urgent_work', 'boris')), 'MF409');
 SELECT id AS boris FROM mesflow.claim_work('boris', 'printer-1') \gset
-SELECT id AS tenfold FROM mesflow.claim_work('anna', 'printer-1') \gset
+SELECT id AS work, number, operation, quantity, lease_until FROM mesflow.claim_work('anna', 'printer-1') \gset
 SELECT pg_temp.same('boris has the next', (SELECT order_id FROM mesflow.work_orders WHERE id = :'boris'), :'second'::uuid),
-       pg_temp.same('anna the last', (SELECT order_id FROM mesflow.work_orders WHERE id = :'tenfold'), :'first'::uuid),
+       pg_temp.same('anna the last', (SELECT order_id FROM mesflow.work_orders WHERE id = :'work'), :'first'::uuid),
        pg_temp.same('it is empty', (SELECT count(*) FROM mesflow.claim_work('boris', 'printer-1')), 0),
        pg_temp.same('two are enough', pg_temp.refusal($$SELECT mesflow.claim_work('anna')$$), 'MF429');
 SELECT number, state, operation, quantity, station, lease_until FROM mesflow.work_orders WHERE operator = 'anna' AND state IN ('assigned', 'started');
 
 -- Started: no lease any more, and the order is in production.
-SELECT number, state, lease_until FROM mesflow.start_work(:'work', 'anna');
-SELECT number, state, lease_until FROM mesflow.start_work(:'work', 'anna');
-SELECT state FROM mesflow.start_work(:'tenfold', 'anna');
+SELECT number, state, lease_until FROM mesflow.start_work(:'urgent_work', 'anna');
+SELECT number, state, lease_until FROM mesflow.start_work(:'urgent_work', 'anna');
+SELECT number, state, started_at FROM mesflow.start_work(:'work', 'anna');
 SELECT pg_temp.same('no lease', (SELECT count(*) FROM mesflow.work_orders WHERE state = 'started' AND lease_until IS NULL), 2),
        pg_temp.same('in production', (SELECT array_agg(status ORDER BY status) FROM mesflow.orders), '{approved,in_production,in_production}'::text[]),
        pg_temp.same('not mine', pg_temp.refusal(format('SELECT mesflow.start_work(%L, %L)', :'boris', 'anna')), 'MF409');
 
 -- Eight of ten are good. They go on to the bench; two are printed again.
-SELECT pg_temp.same('not more than there are', pg_temp.refusal(format('SELECT mesflow.finish_work(%L, %L, 10, 1)', :'tenfold', 'anna')), 'MF400');
-SELECT number, state, quantity, good, scrap FROM mesflow.finish_work(:'tenfold', 'anna', 8, 2);
-SELECT number, state, quantity, good, scrap FROM mesflow.finish_work(:'tenfold', 'anna', 8, 2);
+SELECT pg_temp.same('not more than there are', pg_temp.refusal(format('SELECT mesflow.finish_work(%L, %L, 10, 1)', :'work', 'anna')), 'MF400');
+SELECT number, state, quantity, good, scrap FROM mesflow.finish_work(:'work', 'anna', 8, 2);
+SELECT number, state, quantity, good, scrap FROM mesflow.finish_work(:'work', 'anna', 8, 2);
 SELECT number, operation, step, quantity, state, repeats FROM mesflow.work_orders WHERE order_id = :'first' ORDER BY number;
 SELECT pg_temp.same('what follows', (SELECT array_agg(operation || ' ' || quantity || ' ' || state ORDER BY step, quantity) FROM mesflow.work_orders WHERE order_id = :'first' AND state <> 'finished'),
                     '{"print 2 queued","finish 2 planned","finish 8 queued"}'::text[]),
-       pg_temp.same('of which work', (SELECT repeats FROM mesflow.work_orders WHERE order_id = :'first' AND state = 'queued' AND operation = 'print'), :'tenfold'::uuid),
-       pg_temp.same('once', pg_temp.refusal(format('SELECT mesflow.finish_work(%L, %L, 9, 1)', :'tenfold', 'anna')), 'MF409'),
+       pg_temp.same('of which work', (SELECT repeats FROM mesflow.work_orders WHERE order_id = :'first' AND state = 'queued' AND operation = 'print'), :'work'::uuid),
+       pg_temp.same('once', pg_temp.refusal(format('SELECT mesflow.finish_work(%L, %L, 9, 1)', :'work', 'anna')), 'MF409'),
        pg_temp.same('a printer prints', (SELECT array_agg(operation) FROM mesflow.dispatch_page(filters => '{"station": "printer-1"}') WHERE operator IS NULL), '{print}'::text[]);
-SELECT state FROM mesflow.finish_work(:'work', 'anna', 1);
+SELECT state FROM mesflow.finish_work(:'urgent_work', 'anna', 1);
 
 -- The next operation, at another station.
 SELECT id AS bench, order_id AS bench_order FROM mesflow.claim_work('anna', 'bench') \gset
@@ -100,7 +100,7 @@ SELECT day, shift, process, operation, claimed, finished, good, scrap, busy FROM
 SELECT pg_temp.same('anna', (SELECT ARRAY[sum(claimed), sum(finished), sum(good), sum(scrap)] FROM mesflow.dashboard_operators WHERE operator = 'anna'), '{4,4,20,2}'::numeric[]),
        pg_temp.same('in a shift', (SELECT count(*) FROM mesflow.dashboard_operators WHERE shift IS NULL), 0),
        pg_temp.same('as the work says', (SELECT ARRAY[sum(good), sum(scrap)] FROM mesflow.dashboard_operators), (SELECT ARRAY[sum(good), sum(scrap)]::numeric[] FROM mesflow.work_orders)),
-       pg_temp.same('counts are put right by others', pg_temp.refusal(format('SELECT mesflow.correct_work(%L, 10, 0, %L, %L)', :'tenfold', 'more for me', 'anna')), '42501');
+       pg_temp.same('counts are put right by others', pg_temp.refusal(format('SELECT mesflow.correct_work(%L, 10, 0, %L, %L)', :'work', 'more for me', 'anna')), '42501');
 
 -- With a login of her own, anna is anna.
 RESET ROLE;
