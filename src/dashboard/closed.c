@@ -38,22 +38,45 @@ static const char *const same[MF_ORDERS_SHOWN] = {
 	[MF_ORDERS_DUE_AT - 1] = "due_at"
 };
 
-/* One pass through an index for all orders of a page, which are sorted by id. */
+/*
+ * Orders of a page are mostly neighbours: ids are made by the clock.  So
+ * their rows are, too, and one short range has them all, with a few of other
+ * orders between.
+ */
+static MfPlan near_items_plan = {
+	.sql = "SELECT i.order_id, i.cancelled_at IS NULL FROM mesflow._order_items i"
+	" WHERE i.order_id >= $1 AND i.order_id <= $2 ORDER BY i.order_id LIMIT $3",
+	.by_index = true,
+	.arguments = 3,
+	.types = {UUIDOID, UUIDOID, INT8OID}
+};
+
+static MfPlan near_work_plan = {
+	.sql = "SELECT w.order_id, w.state = 'finished', w.state <> 'cancelled' FROM mesflow._work_orders w"
+	" WHERE w.order_id >= $1 AND w.order_id <= $2 ORDER BY w.order_id LIMIT $3",
+	.by_index = true,
+	.arguments = 3,
+	.types = {UUIDOID, UUIDOID, INT8OID}
+};
+
+/* Otherwise each order is looked for. */
 static MfPlan items_plan = {
-	.sql = "SELECT i.order_id, count(*) FILTER (WHERE i.cancelled_at IS NULL)"
-	" FROM mesflow._order_items i WHERE i.order_id = ANY ($1) GROUP BY i.order_id",
+	.sql = "SELECT i.order_id, i.cancelled_at IS NULL FROM mesflow._order_items i WHERE i.order_id = ANY ($1)",
 	.by_index = true,
 	.arguments = 1,
 	.types = {UUIDARRAYOID}
 };
 
 static MfPlan work_plan = {
-	.sql = "SELECT w.order_id, count(*) FILTER (WHERE w.state = 'finished'), count(*) FILTER (WHERE w.state <> 'cancelled')"
-	" FROM mesflow._work_orders w WHERE w.order_id = ANY ($1) GROUP BY w.order_id",
+	.sql = "SELECT w.order_id, w.state = 'finished', w.state <> 'cancelled' FROM mesflow._work_orders w WHERE w.order_id = ANY ($1)",
 	.by_index = true,
 	.arguments = 1,
 	.types = {UUIDARRAYOID}
 };
+
+/* Rows of a range before it is given up, for each order and besides. */
+#define NEAR_EACH	4
+#define NEAR_MORE	50
 
 typedef struct Count
 {
@@ -78,9 +101,9 @@ column_of(Relation orders, const char *name)
 void
 mf_closed_open(MfOrdered *by, bool of_partner)
 {
+	memset(by, 0, sizeof(*by));
 	by->table = table_open(mf_relation("orders"), AccessShareLock);
 	by->index = relation_open(mf_relation(of_partner ? "orders_closed_partner" : "orders_closed"), AccessShareLock);
-	by->rank = 0;
 	by->key = column_of(by->table, "created_at");
 	by->id = column_of(by->table, "id");
 	by->closed = true;
@@ -154,54 +177,70 @@ count_of(const MfClosed *closed, const pg_uuid_t *id)
 	return bsearch(&wanted, closed->order, closed->count, sizeof(Count), compare);
 }
 
-/* Column `column` of a row of the last statement, which counts. */
-static int32
-number(uint64 row, int column)
+static bool
+is_true(uint64 row, int column)
 {
 	Datum		value;
 
-	(void) mf_plan_find(row, column, &value);
-	return (int32) DatumGetInt64(value);
+	return mf_plan_find(row, column, &value) && DatumGetBool(value);
 }
 
-static Count *
-counted(const MfClosed *closed, uint64 row)
+/* Adds a row of the last statement to its order's counts, if that is asked for. */
+static void
+count_item(uint64 row, Count *order)
 {
-	Datum		id;
-
-	(void) mf_plan_find(row, 1, &id);
-	return count_of(closed, DatumGetUUIDP(id));
+	order->items += is_true(row, 2);
 }
 
 static void
-ask(MfClosed *closed)
+count_work(uint64 row, Count *order)
 {
-	Datum	   *ids = palloc(closed->count * sizeof(Datum));
-	Datum		all;
-	uint64		rows;
+	order->work_done += is_true(row, 2);
+	order->work_total += is_true(row, 3);
+}
 
-	for (int i = 0; i < closed->count; i++)
-		ids[i] = UUIDPGetDatum(&closed->order[i].id);
-	all = PointerGetDatum(construct_array(ids, closed->count, UUIDOID, sizeof(pg_uuid_t), false, TYPALIGN_CHAR));
-	mf_spi_connect();
-	rows = mf_plan_run(&items_plan, &all, NULL);
-	for (uint64 i = 0; i < rows; i++)
-		counted(closed, i)->items = number(i, 2);
-	rows = mf_plan_run(&work_plan, &all, NULL);
+/*
+ * Counts the rows of all orders.  *near says whether the orders are
+ * neighbours; it becomes false where too many others are between.
+ */
+static void
+ask(const MfClosed *closed, bool *near, MfPlan *range, MfPlan *each,
+	void (*count) (uint64, Count *))
+{
+	uint64		most = (uint64) closed->count * NEAR_EACH + NEAR_MORE;
+	Datum		values[3] = {UUIDPGetDatum(&closed->order[0].id),
+		UUIDPGetDatum(&closed->order[closed->count - 1].id),
+	Int64GetDatum((int64) most)};
+	uint64		rows = *near ? mf_plan_run(range, values, NULL) : most;
+
+	*near = rows < most;
+	if (!*near)
+	{
+		Datum	   *ids = palloc(closed->count * sizeof(Datum));
+
+		for (int i = 0; i < closed->count; i++)
+			ids[i] = UUIDPGetDatum(&closed->order[i].id);
+		values[0] = PointerGetDatum(construct_array(ids, closed->count, UUIDOID, sizeof(pg_uuid_t),
+													false, TYPALIGN_CHAR));
+		rows = mf_plan_run(each, values, NULL);
+	}
 	for (uint64 i = 0; i < rows; i++)
 	{
-		Count	   *order = counted(closed, i);
+		Datum		id;
+		Count	   *order;
 
-		order->work_done = number(i, 2);
-		order->work_total = number(i, 3);
+		(void) mf_plan_find(i, 1, &id);
+		order = count_of(closed, DatumGetUUIDP(id));
+		if (order != NULL)
+			count(i, order);
 	}
-	SPI_finish();
 }
 
 MfClosed *
 mf_closed_count(const MfRow *rows, int count)
 {
 	MfClosed   *closed = palloc0(offsetof(MfClosed, order) + count * sizeof(Count));
+	bool		near = true;
 
 	for (int i = 0; i < count; i++)
 		if (rows[i].closed)
@@ -209,7 +248,10 @@ mf_closed_count(const MfRow *rows, int count)
 	if (closed->count == 0)
 		return closed;
 	qsort(closed->order, closed->count, sizeof(Count), compare);
-	ask(closed);
+	mf_spi_connect();
+	ask(closed, &near, &near_items_plan, &items_plan, count_item);
+	ask(closed, &near, &near_work_plan, &work_plan, count_work);
+	SPI_finish();
 	return closed;
 }
 

@@ -13,9 +13,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "check.h"
+#include "flow.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "guc.h"
 #include "mesflow.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -28,7 +28,6 @@
 
 PG_FUNCTION_INFO_V1(mesflow_claim_work);
 PG_FUNCTION_INFO_V1(mesflow_claim_work_order);
-PG_FUNCTION_INFO_V1(mesflow_return_abandoned);
 
 /* Most work orders that one claim takes. */
 #define MAX_CLAIM		100
@@ -65,25 +64,33 @@ static MfPlan free_plan = {
 	.types = {INT4ARRAYOID, INT8OID, TIMESTAMPTZOID, UUIDOID, INT4OID}
 };
 
+/*
+ * Locks the first of the candidates that nobody holds, in their order: that
+ * of the array, for only nested loops are left to the planner.
+ */
 static MfPlan try_plan = {
-	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow.orders o"
-	" JOIN mesflow.order_statuses s ON s.status OPERATOR(pg_catalog.=) o.status"
-	" JOIN mesflow._work_orders w ON w.id OPERATOR(pg_catalog.=) $2"
-	" WHERE o.id OPERATOR(pg_catalog.=) $1 AND s.workable AND w.state OPERATOR(pg_catalog.=) 'queued'"
-	" FOR NO KEY UPDATE OF o, w SKIP LOCKED",
+	.sql = "SELECT " MF_WORK_COLUMNS ", o.status"
+	" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (order_id, id)"
+	" JOIN mesflow.orders o ON o.id OPERATOR(pg_catalog.=) u.order_id"
+	" JOIN mesflow._work_orders w ON w.id OPERATOR(pg_catalog.=) u.id"
+	" WHERE w.state OPERATOR(pg_catalog.=) 'queued' LIMIT $3 FOR NO KEY UPDATE OF o, w SKIP LOCKED",
 	.by_index = true,
 	.writes = true,
-	.arguments = 2,
-	.types = {UUIDOID, UUIDOID}
+	.arguments = 3,
+	.types = {UUIDARRAYOID, UUIDARRAYOID, INT8OID}
 };
 
-/* Is it still free, whoever has it locked? */
+#define TRY_STATUS	(MF_WORK_COLUMN_COUNT + 1)
+
+/* The order of the first of them that is free, whoever holds it. */
 static MfPlan still_free_plan = {
-	.sql = "SELECT 1 FROM mesflow.dashboard_dispatch d WHERE d.work_order OPERATOR(pg_catalog.=) $1 AND d.state OPERATOR(pg_catalog.=) 'queued'",
+	.sql = "SELECT d.order_id FROM pg_catalog.unnest($1) AS u (id)"
+	" JOIN mesflow.dashboard_dispatch d ON d.work_order OPERATOR(pg_catalog.=) u.id"
+	" WHERE d.state OPERATOR(pg_catalog.=) 'queued' LIMIT 1",
 	.by_index = true,
 	.writes = true,
 	.arguments = 1,
-	.types = {UUIDOID}
+	.types = {UUIDARRAYOID}
 };
 
 static MfPlan wait_plan = {
@@ -110,26 +117,6 @@ static MfPlan remember_plan = {
 	.types = {UUIDOID, TEXTOID, TIMESTAMPTZOID, UUIDARRAYOID}
 };
 
-static MfPlan abandoned_plan = {
-	.sql = "SELECT w.order_id, w.id FROM mesflow._work_orders w WHERE w.state OPERATOR(pg_catalog.=) 'assigned'"
-	" AND w.lease_until OPERATOR(pg_catalog.<) $1 ORDER BY w.lease_until LIMIT $2",
-	.by_index = true,
-	.writes = true,
-	.arguments = 2,
-	.types = {TIMESTAMPTZOID, INT4OID}
-};
-
-static MfPlan take_back_plan = {
-	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow.orders o"
-	" JOIN mesflow._work_orders w ON w.id OPERATOR(pg_catalog.=) $2"
-	" WHERE o.id OPERATOR(pg_catalog.=) $1 AND w.state OPERATOR(pg_catalog.=) 'assigned' AND w.lease_until OPERATOR(pg_catalog.<) $3"
-	" FOR NO KEY UPDATE OF o, w SKIP LOCKED",
-	.by_index = true,
-	.writes = true,
-	.arguments = 3,
-	.types = {UUIDOID, UUIDOID, TIMESTAMPTZOID}
-};
-
 static MfPlan result_plan = {
 	.sql = "SELECT v.* FROM pg_catalog.unnest($1) WITH ORDINALITY AS u (id, n)"
 	" JOIN mesflow.work_orders v ON v.id OPERATOR(pg_catalog.=) u.id ORDER BY u.n",
@@ -153,86 +140,6 @@ typedef struct Claim
 	pg_uuid_t	locked_order;
 } Claim;
 
-/* ---- one work order ------------------------------------------------------ */
-
-void
-mf_work_assign(MfWork *work, const char *operator_code, const char *station)
-{
-	MfNews		news = {.order_id = &work->order_id,.actor = operator_code};
-
-	work->state = MF_WORK_ASSIGNED;
-	work->operator_code = pstrdup(operator_code);
-	work->station = station != NULL ? pstrdup(station) : NULL;
-	work->assigned_at = Max(GetCurrentTimestamp(), work->queued_at);
-	work->lease_until = work->assigned_at + (int64) mf_guc_work_lease * USECS_PER_SEC;
-	mf_work_save(work);
-	(void) mf_news_add(&news, work, "work.assigned", work->assigned_at);
-	mf_news_write(&news);
-}
-
-void
-mf_work_release(MfWork *work, const char *actor, const char *reason)
-{
-	MfNews		news = {.order_id = &work->order_id,.actor = actor};
-	const char *operator_code = work->operator_code;
-	MfTold	   *told;
-
-	work->state = MF_WORK_QUEUED;
-	work->operator_code = work->station = NULL;
-	work->assigned_at = work->lease_until = work->started_at = MF_NEVER;
-	mf_work_save(work);
-	told = mf_news_add(&news, work, "work.released", MF_NEVER);
-	told->operator_code = operator_code;
-	told->note = reason;
-	mf_news_write(&news);
-}
-
-/* ---- abandoned claims ---------------------------------------------------- */
-
-int
-mf_work_return_abandoned(int most)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	Datum		values[3] = {TimestampTzGetDatum(now), Int32GetDatum(most)};
-	int			count = (int) mf_plan_run(&abandoned_plan, values, NULL);
-	pg_uuid_t  *ids = palloc(Max(count, 1) * 2 * sizeof(pg_uuid_t));
-	int			returned = 0;
-
-	for (int i = 0; i < 2 * count; i++)
-	{
-		Datum		id;
-
-		(void) mf_plan_find(i / 2, i % 2 + 1, &id);
-		ids[i] = *DatumGetUUIDP(id);
-	}
-	for (int i = 0; i < count; i++)
-	{
-		MfWork		work;
-
-		values[0] = UUIDPGetDatum(&ids[2 * i]);
-		values[1] = UUIDPGetDatum(&ids[2 * i + 1]);
-		values[2] = TimestampTzGetDatum(now);
-		if (mf_plan_run(&take_back_plan, values, NULL) == 0)
-			continue;
-		mf_work_row(&work, 0);
-		mf_work_release(&work, MF_EXTENSION, "not started in time");
-		returned++;
-	}
-	return returned;
-}
-
-/* _return_abandoned(most integer) */
-PGDLLEXPORT Datum
-mesflow_return_abandoned(PG_FUNCTION_ARGS)
-{
-	int			returned;
-
-	mf_spi_connect();
-	returned = mf_work_return_abandoned(PG_GETARG_INT32(0));
-	SPI_finish();
-	PG_RETURN_INT32(returned);
-}
-
 /* ---- claim_work ---------------------------------------------------------- */
 
 static void
@@ -253,24 +160,49 @@ find_kinds(Claim *claim)
 	claim->any_kind = !mf_plan_find(0, 1, &claim->kinds);
 }
 
-/* Takes a candidate, unless somebody has taken or holds it. */
-static void
-try_candidate(Claim *claim, const pg_uuid_t *order_id, const pg_uuid_t *id)
+static Datum
+ids_array(const pg_uuid_t *ids, int count)
 {
-	Datum		values[2] = {UUIDPGetDatum(order_id), UUIDPGetDatum(id)};
+	Datum	   *values = palloc(Max(count, 1) * sizeof(Datum));
 
-	if (mf_plan_run(&try_plan, values, NULL) > 0)
-	{
-		MfWork	   *work = &claim->taken[claim->count];
+	for (int i = 0; i < count; i++)
+		values[i] = UUIDPGetDatum(&ids[i]);
+	return PointerGetDatum(construct_array(values, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
 
-		mf_work_row(work, 0);
-		mf_work_assign(work, claim->operator.code, claim->station);
-		claim->count++;
-	}
-	else if (!claim->met_locked && mf_plan_run(&still_free_plan, &values[1], NULL) > 0)
+/* May its order's work be done?  It may have been put on hold just now. */
+static bool
+is_workable(uint64 row)
+{
+	const MfStatus *status = mf_flow_status(mf_plan_text(row, TRY_STATUS));
+
+	return status != NULL && status->workable;
+}
+
+/*
+ * Takes what is still wanted of these candidates, and is neither taken nor
+ * held by somebody else.  Where that is nothing at all, notes who holds what
+ * is free.
+ */
+static void
+try_candidates(Claim *claim, const pg_uuid_t *orders, const pg_uuid_t *ids, int count)
+{
+	Datum		values[3] = {ids_array(orders, count), ids_array(ids, count),
+	Int64GetDatum(claim->wanted - claim->count)};
+	int			rows = (int) mf_plan_run(&try_plan, values, NULL);
+	int			first = claim->count;
+	Datum		order_id;
+
+	for (int i = 0; i < rows; i++)
+		if (is_workable(i))
+			mf_work_row(&claim->taken[claim->count++], i);
+	for (int i = first; i < claim->count; i++)
+		mf_work_assign(&claim->taken[i], claim->operator.code, claim->station);
+	if (claim->count == 0 && !claim->met_locked && mf_plan_run(&still_free_plan, &values[1], NULL) > 0)
 	{
 		claim->met_locked = true;
-		claim->locked_order = *order_id;
+		(void) mf_plan_find(0, 1, &order_id);
+		claim->locked_order = *DatumGetUUIDP(order_id);
 	}
 }
 
@@ -280,7 +212,8 @@ go_down(Claim *claim)
 {
 	Datum		values[5] = {claim->kinds};
 	char		nulls[6] = {claim->any_kind ? 'n' : ' ', 'n', 'n', 'n', ' '};
-	pg_uuid_t	candidates[2 * (MAX_CLAIM + SPARE)];
+	pg_uuid_t	orders[MAX_CLAIM + SPARE];
+	pg_uuid_t	ids[MAX_CLAIM + SPARE];
 	pg_uuid_t	after;
 	int			asked;
 	int			count;
@@ -290,23 +223,23 @@ go_down(Claim *claim)
 		asked = claim->wanted - claim->count + SPARE;
 		values[4] = Int32GetDatum(asked);
 		count = (int) mf_plan_run(&free_plan, values, nulls);
-		for (int i = 0; i < 2 * count; i++)
+		if (count == 0)
+			break;
+		for (int i = 0; i < count; i++)
 		{
 			Datum		id;
 
-			(void) mf_plan_find(i / 2, i % 2 + 1, &id);
-			candidates[i] = *DatumGetUUIDP(id);
+			(void) mf_plan_find(i, 1, &id);
+			ids[i] = *DatumGetUUIDP(id);
+			(void) mf_plan_find(i, 2, &id);
+			orders[i] = *DatumGetUUIDP(id);
 		}
-		if (count > 0)
-		{
-			after = candidates[2 * (count - 1)];
-			(void) mf_plan_find(count - 1, 3, &values[1]);
-			(void) mf_plan_find(count - 1, 4, &values[2]);
-			values[3] = UUIDPGetDatum(&after);
-			nulls[1] = nulls[2] = nulls[3] = ' ';
-		}
-		for (int i = 0; i < count && claim->count < claim->wanted; i++)
-			try_candidate(claim, &candidates[2 * i + 1], &candidates[2 * i]);
+		after = ids[count - 1];
+		(void) mf_plan_find(count - 1, 3, &values[1]);
+		(void) mf_plan_find(count - 1, 4, &values[2]);
+		values[3] = UUIDPGetDatum(&after);
+		nulls[1] = nulls[2] = nulls[3] = ' ';
+		try_candidates(claim, orders, ids, count);
 		CHECK_FOR_INTERRUPTS();
 	} while (claim->count < claim->wanted && count == asked);
 }
@@ -398,11 +331,11 @@ count_claim(const MfWork *work)
 static Datum
 taken_ids(const Claim *claim)
 {
-	Datum		ids[MAX_CLAIM];
+	pg_uuid_t	ids[MAX_CLAIM];
 
 	for (int i = 0; i < claim->count; i++)
-		ids[i] = UUIDPGetDatum(&claim->taken[i].id);
-	return PointerGetDatum(construct_array(ids, claim->count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+		ids[i] = claim->taken[i].id;
+	return ids_array(ids, claim->count);
 }
 
 /* What this request was given before; false: it is new. */

@@ -26,6 +26,8 @@ enum
 	COL_FINISHED_DAY, COL_FINISHED_SHIFT, COL_CONTINUES
 };
 
+StaticAssertDecl(COL_CONTINUES == MF_WORK_COLUMN_COUNT, "a column is not counted");
+
 static MfPlan find_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.id OPERATOR(pg_catalog.=) $1",
 	.by_index = true,

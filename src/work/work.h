@@ -78,6 +78,8 @@ typedef struct MfWork
 	" w.step, w.steps, w.lot, w.repeats, w.quantity, w.good, w.scrap, w.state, w.operator, w.station, w.queued_at," \
 	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift, w.continues"
 
+#define MF_WORK_COLUMN_COUNT	30
+
 /* Row `row` of the last statement. */
 extern void mf_work_row(MfWork *work, uint64 row);
 

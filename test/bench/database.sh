@@ -25,7 +25,6 @@ row "upload to priced quote, $triangles triangles, idle server" "$value" ms "< 5
 # From the commit's own time stamp to the moment the job goes out to its
 # program, which the worker logs at level debug1.
 sql -c "ALTER SYSTEM SET track_commit_timestamp = on" -c "ALTER SYSTEM SET log_min_messages = debug1"
-place=$(cat "$work/place")
 as_user "$PG_BIN/pg_ctl" -D "$place/data" -w -m fast -l "$place/log/debug.log" restart >/dev/null
 until [ "$(sql -c "SELECT state FROM mesflow.worker_status WHERE kind = 'pricing'" 2>/dev/null)" = idle ]; do sleep 0.2; done
 cat >"$scratch/tiny.sql" <<'SQL'

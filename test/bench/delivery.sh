@@ -25,7 +25,6 @@ stop_all()
 }
 trap stop_all EXIT
 
-place=$(cat "$work/place")
 heading Delivery
 sql -c "ALTER SYSTEM SET mesflow.delivery_allow_private = '127.0.0.0/8'" -c "SELECT pg_reload_conf()" >/dev/null
 for program in sender_loop delivery_lone; do
@@ -102,17 +101,6 @@ run_ns()
 per()
 {
 	awk "BEGIN {printf \"%.1f\", $1 / $2}"
-}
-
-percent()
-{
-	awk "BEGIN {printf \"%.0f\", 100 * $1 / $2}"
-}
-
-# ninety_nine: of numbers on standard input, what 99 % of them do not exceed.
-ninety_nine()
-{
-	sort -n | awk '{v[NR] = $1} END {i = int(NR * 0.99); if (i < NR * 0.99) i++; print v[i]}'
 }
 
 # ---- idle ------------------------------------------------------------------------

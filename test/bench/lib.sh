@@ -14,6 +14,7 @@ finish()
 trap finish EXIT
 
 lines=$("$TOP/tools/cluster" start "$work" auto)
+place=$(cat "$work/place")
 connection=$(sed -n "s/^psql '\(.*\)'$/\1/p" <<<"$lines")
 
 sql()
@@ -25,6 +26,30 @@ sql()
 median()
 {
 	sort -n | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'
+}
+
+# ninety_nine: of numbers on standard input, what 99 % of them do not exceed.
+ninety_nine()
+{
+	sort -n | awk '{v[NR] = $1} END {i = int(NR * 0.99); if (i < NR * 0.99) i++; print v[i]}'
+}
+
+# percent PART WHOLE
+percent()
+{
+	awk "BEGIN {printf \"%.0f\", 100 * $1 / $2}"
+}
+
+# Processor time of the server's processes so far, ended ones included, in ms.
+server_cpu()
+{
+	local postmaster
+
+	postmaster=$(as_user head -n 1 "$place/data/postmaster.pid")
+	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } |
+		awk -v tick="$(getconf CLK_TCK)" -v top="$postmaster" '
+			{ pid = $1; sub(/^.*\) /, ""); if (pid == top) { own = $12 + $13 + $14 + $15; next } if ($2 == top) sum += $12 + $13 }
+			END { print (own + sum) * 1000 / tick }'
 }
 
 # row WHAT VALUE UNIT MUST

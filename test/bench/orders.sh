@@ -12,7 +12,6 @@ bench=orders
 seconds=${SECONDS_EACH:-8}
 make_models
 heading Orders
-place=$(cat "$work/place")
 
 # rate SCRIPT [plain]: transactions a second of 8 clients.
 rate()
@@ -22,18 +21,6 @@ rate()
 		die "pgbench failed: $(head -n 8 "$scratch/out")"
 	grep -q "number of failed transactions: 0 " "$scratch/out" || die "transactions failed: $(cat "$scratch/out")"
 	sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$scratch/out"
-}
-
-# Processor time of the server's processes so far, ended ones included, in ms.
-server_cpu()
-{
-	local postmaster
-
-	postmaster=$(as_user head -n 1 "$place/data/postmaster.pid")
-	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } |
-		awk -v tick="$(getconf CLK_TCK)" -v top="$postmaster" '
-			{ pid = $1; sub(/^.*\) /, ""); if (pid == top) { own = $12 + $13 + $14 + $15; next } if ($2 == top) sum += $12 + $13 }
-			END { print (own + sum) * 1000 / tick }'
 }
 
 # ---- submit_order -------------------------------------------------------------

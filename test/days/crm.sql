@@ -56,7 +56,7 @@ SELECT pg_temp.same('the same again', pg_temp.refusal(format('SELECT mesflow.cre
        pg_temp.same('a path to a key', pg_temp.refusal('SELECT mesflow.create_endpoint(''x'', ''https://crm.example/'', options => ''{"ca": "/etc/ssl/ca.pem"}'')'), 'MF400'),
        pg_temp.same('no such endpoint', pg_temp.refusal('SELECT mesflow.ping_endpoint(''crn'')'), 'MF404');
 
--- Orders flow; the CRM hears of each step, in order, and that is its receipt.
+-- Orders flow; the CRM hears of each step, in order, and that is its receipt. The numbers between are of events of work.
 SET ROLE mesflow_app;
 SELECT mesflow.upload_model(pg_temp.bracket(), 'bracket.stl') AS model \gset
 SELECT state FROM mesflow.await_model(:'model');
@@ -71,9 +71,9 @@ SELECT name, state, breaker, waiting, in_flight, delivered, failed, dead, lag, l
 SELECT pg_temp.same('delivered', (SELECT array_agg(event_type || ' ' || state ORDER BY outbox_id) FROM mesflow.deliveries WHERE order_id = :'order_id'),
                     '{"order.submitted delivered","order.priced delivered","order.approved delivered","order.in_production delivered","order.produced delivered"}'::text[]),
        pg_temp.same('in order', (SELECT array_agg(seq || ' ' || type ORDER BY n) FROM pg_temp.arrived('/crm') WHERE key = :'order_id'),
-                    '{"1 order.submitted","2 order.priced","3 order.approved","4 order.in_production","5 order.produced"}'::text[]),
+                    '{"1 order.submitted","2 order.priced","3 order.approved","5 order.in_production","6 order.produced"}'::text[]),
        pg_temp.same('once each, at first try, signed', (SELECT ARRAY[count(DISTINCT event), sum(attempt), count(*) FILTER (WHERE signature = 'good' AND NOT again)] FROM pg_temp.arrived('/crm')), '{6,6,6}'::bigint[]),
-       pg_temp.same('the same ids', (SELECT array_agg(a.event ORDER BY n) FROM pg_temp.arrived('/crm') a WHERE key = :'order_id'), (SELECT array_agg(event ORDER BY id) FROM mesflow.outbox WHERE order_id = :'order_id')),
+       pg_temp.same('the same ids', (SELECT array_agg(a.event ORDER BY n) FROM pg_temp.arrived('/crm') a WHERE key = :'order_id'), (SELECT array_agg(event ORDER BY id) FROM mesflow.outbox WHERE order_id = :'order_id' AND type LIKE 'order.%')),
        pg_temp.same('the receipt', (SELECT via FROM mesflow.order_systems WHERE order_id = :'order_id' AND system = 'crm'), 'delivery'),
        pg_temp.same('no customer', pg_temp.last_request() ~ 'Anna|anna@', false);
 
@@ -154,12 +154,12 @@ SELECT pg_temp.same('it waits', (SELECT ARRAY[state, reason, changed_by, waiting
        pg_temp.same('has not arrived', (SELECT count(*) FROM pg_temp.arrived('/crm') WHERE type = 'order.changed'), 0);
 SELECT mesflow.resume_endpoint('crm', 'olga');
 SELECT mesflow.drain('30 s');
-SELECT pg_temp.same('has arrived', (SELECT array_agg(seq || ' ' || signature) FROM pg_temp.arrived('/crm') WHERE type = 'order.changed'), '{"8 good"}'::text[]);
+SELECT pg_temp.same('has arrived', (SELECT array_agg(seq || ' ' || signature) FROM pg_temp.arrived('/crm') WHERE type = 'order.changed'), '{"10 good"}'::text[]);
 
 -- The CRM has lost a day: this order again, from the outbox. It knows the ids, and takes them once.
 SELECT pg_temp.same('asked for', mesflow.replay('crm', order_id => :'order_id'), 8::bigint);
 SELECT mesflow.drain('30 s');
-SELECT pg_temp.same('again', (SELECT array_agg(seq ORDER BY n) FROM pg_temp.arrived('/crm') WHERE key = :'order_id' AND again), '{1,2,3,4,5,6,7,8}'::int[]);
+SELECT pg_temp.same('again', (SELECT array_agg(seq ORDER BY n) FROM pg_temp.arrived('/crm') WHERE key = :'order_id' AND again), '{1,2,3,5,6,8,9,10}'::int[]);
 
 -- A chat channel: urgent orders only, in its own form, and who they are for.
 SET ROLE mesflow_admin;
@@ -172,8 +172,8 @@ SET ROLE mesflow_manager;
 SELECT mesflow.set_priority(:'order_id', 4);
 SELECT mesflow.set_priority(:'order_id', 9);
 SELECT mesflow.drain('30 s');
-SELECT pg_temp.same('the urgent one', (SELECT array_agg(seq) FROM pg_temp.arrived('/chat')), '{10}'::int[]),
-       pg_temp.same('two of them to the crm', (SELECT array_agg(seq ORDER BY n) FROM pg_temp.arrived('/crm') WHERE type = 'order.changed' AND NOT again), '{8,9,10}'::int[]);
+SELECT pg_temp.same('the urgent one', (SELECT array_agg(seq) FROM pg_temp.arrived('/chat')), '{12}'::int[]),
+       pg_temp.same('two of them to the crm', (SELECT array_agg(seq ORDER BY n) FROM pg_temp.arrived('/crm') WHERE type = 'order.changed' AND NOT again), '{10,11,12}'::int[]);
 
 -- In batches, where nothing can be sent to: exactly once, as ack and effects are one transaction.
 SELECT mesflow.create_consumer('crm night', '{order.*}', system => 'crm');
@@ -206,7 +206,7 @@ PREPARE advance(text, bigint) AS
 SELECT format('EXECUTE receive(%L, %L, %L, %L)', event, key, seq, '{}') FROM pg_temp.arrived('/crm') ORDER BY n \gexec
 SELECT format('EXECUTE advance(%L, %L)', key, seq) FROM pg_temp.arrived('/crm') WHERE seq IS NOT NULL ORDER BY n \gexec
 SELECT pg_temp.same('each once', (SELECT count(*) FROM inbox), (SELECT count(DISTINCT event) FROM pg_temp.arrived('/crm'))),
-       pg_temp.same('the newest', (SELECT seq FROM last_seen WHERE key = :'order_id'), 10::bigint);
+       pg_temp.same('the newest', (SELECT seq FROM last_seen WHERE key = :'order_id'), 12::bigint);
 
 -- As CloudEvents, to whoever wants them so.
 SET ROLE mesflow_admin;
@@ -216,7 +216,7 @@ SET ROLE mesflow_app;
 SELECT mesflow.advance_order(:'order_id', 'delivered', 'post');
 SET ROLE mesflow_manager;
 SELECT mesflow.drain('30 s');
-SELECT pg_temp.same('its headers', (SELECT array_agg(h ORDER BY n) FROM unnest(ARRAY['ce-specversion: 1.0', 'ce-type: order.delivered', 'mesflow-seq: 11', 'mesflow-attempt: 1', 'traceparent: 00-', 'webhook-signature: v1,'])
+SELECT pg_temp.same('its headers', (SELECT array_agg(h ORDER BY n) FROM unnest(ARRAY['ce-specversion: 1.0', 'ce-type: order.delivered', 'mesflow-seq: 13', 'mesflow-attempt: 1', 'traceparent: 00-', 'webhook-signature: v1,'])
                                       WITH ORDINALITY AS w (h, n) WHERE strpos(pg_temp.last_request(), h) = 0), NULL),
        pg_temp.same('its body', (regexp_match(pg_temp.last_request(), '(?<=\n)\{.*\}'))[1]::jsonb, (SELECT body::jsonb -> 'data' FROM mesflow.outbox WHERE order_id = :'order_id' AND type = 'order.delivered'));
 

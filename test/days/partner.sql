@@ -50,7 +50,7 @@ SELECT pg_temp.same('too late', pg_temp.refusal(format('SELECT mesflow.change_or
 
 -- What they are told: everything, in order, and nothing of the margin.
 SELECT pg_temp.same('told', (SELECT array_agg(key_seq || ' ' || type ORDER BY id) FROM mesflow.outbox WHERE order_id = :'po1'),
-                    '{"1 order.submitted","2 order.priced","3 order.changed","4 order.approved"}'::text[]),
+                    '{"1 order.submitted","2 order.priced","3 order.changed","4 order.approved","5 work.queued","6 work.queued"}'::text[]),
        pg_temp.same('no private line', (SELECT count(*) FROM mesflow.outbox WHERE body ~ 'margin|labour|machine|acme.example|Weiß'), 0);
 
 -- At night: what they think they sent, and what is here.

@@ -29,7 +29,7 @@ SELECT pg_temp.same('by number', (SELECT o.id FROM mesflow.find_orders((SELECT n
 
 -- One page that answers everything, and the way it has gone, from the upload on.
 SELECT mesflow.order_card(:'berg') \g (format=unaligned tuples_only=on)
-SELECT pg_temp.same('its way', (SELECT array_agg(event ORDER BY at, event) FROM mesflow.order_timeline(:'berg') WHERE event LIKE 'order.%'),
+SELECT pg_temp.same('its way', (SELECT array_agg(event ORDER BY at, event) FROM mesflow.order_timeline(:'berg') WHERE event ~ '^(order|work)[.]'),
                     (SELECT array_agg(type ORDER BY at, type) FROM mesflow.outbox WHERE order_id = :'berg')),
        pg_temp.same('from the upload on', (SELECT event FROM mesflow.order_timeline(:'berg') ORDER BY at LIMIT 1), 'model.uploaded'),
        pg_temp.same('which system has it', (SELECT array_agg(concat_ws(' ', system, external_id, status) ORDER BY system) FROM mesflow.order_systems WHERE order_id = :'berg' AND received_at IS NOT NULL),

@@ -134,7 +134,7 @@ SELECT pg_temp.same('cannot be made', (SELECT ARRAY[o.status, i.state, i.error_c
 SELECT mesflow.advance_order(:'web1', 'approved', note => 'paid by card', expect => 'priced');
 SELECT mesflow.advance_order(:'web1', 'approved', note => 'paid by card', expect => 'priced');
 SELECT mesflow.cancel_order(:'web2', 'the customer has changed their mind');
-SELECT pg_temp.same('what was told', (SELECT array_agg(type ORDER BY id) FROM mesflow.outbox WHERE order_id = :'web1'), '{order.submitted,order.priced,order.approved}'::text[]),
+SELECT pg_temp.same('what was told', (SELECT array_agg(type ORDER BY id) FROM mesflow.outbox WHERE order_id = :'web1'), '{order.submitted,order.priced,order.approved,work.queued,work.queued}'::text[]),
        pg_temp.same('where they are', (SELECT array_agg(external_ref || ' ' || status ORDER BY external_ref) FROM mesflow.orders WHERE external_ref LIKE 'WEB-%'),
                     '{"WEB-1 approved","WEB-2 cancelled","WEB-3 pricing_failed"}'::text[]);
 

@@ -27,8 +27,9 @@ SELECT v.seq, v, u FROM test.events v FULL JOIN test.events u USING (seq) WHERE 
 CREATE FUNCTION test.body(body text, number text) RETURNS text LANGUAGE sql AS $$ SELECT replace(replace(test.masked($1), '"' || $2 || '"', '"number"'), '"update"', '"verb"') $$;
 SELECT count(*) AS events, count(*) FILTER (WHERE test.body(v.body, vo.number) = test.body(u.body, uo.number)) AS same_bodies
   FROM mesflow.orders vo JOIN mesflow.outbox v ON v.order_id = vo.id, mesflow.orders uo JOIN mesflow.outbox u ON u.order_id = uo.id WHERE vo.id = test.id('verb') AND uo.id = test.id('update') AND v.key_seq = u.key_seq;
-SELECT count(*) AS orders, bool_and(o.closed_at = o.status_since AND o.status_since = (SELECT e.at FROM mesflow.outbox e WHERE e.order_id = o.id ORDER BY e.id DESC LIMIT 1)) AS stamped FROM mesflow.orders o;
-SELECT bool_and(e.dwell = e.at - p.at) AS dwell_is_the_time_between FROM mesflow.outbox e JOIN mesflow.outbox p ON p.order_id = e.order_id AND p.key_seq = e.key_seq - 1 WHERE e.key_seq > 1;
+SELECT count(*) AS orders, bool_and(o.closed_at = o.status_since AND o.status_since = (SELECT e.at FROM mesflow.outbox e WHERE e.order_id = o.id AND e.to_status IS NOT NULL ORDER BY e.id DESC LIMIT 1)) AS stamped FROM mesflow.orders o;
+SELECT bool_and(e.dwell = e.at - p.at) AS dwell_is_the_time_between FROM mesflow.outbox e
+  JOIN LATERAL (SELECT p.at FROM mesflow.outbox p WHERE p.order_id = e.order_id AND p.key_seq < e.key_seq AND p.to_status IS NOT NULL ORDER BY p.key_seq DESC LIMIT 1) p ON true WHERE e.to_status IS NOT NULL;
 
 -- What is said about a step: in the event; the note for the staff only, the tracking number with the order.
 SELECT test.submit('spoken', :'one');

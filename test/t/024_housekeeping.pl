@@ -271,7 +271,7 @@ foreach my $call ('CALL mesflow.keep_jobs()', 'CALL mesflow.keep_uploads()', 'SE
 	is($standby->sqlstate($call), 'MF503', "nobody does $call");
 }
 is($standby->sql("SELECT status, detail FROM mesflow.health() WHERE check_name = 'housekeeping'"), 'ok|A standby has no duties.', 'health() knows');
-is($standby->sql('SELECT count(*) FROM mesflow.housekeeping'), 9, 'one may look');
+is($standby->sql('SELECT count(*) FROM mesflow.housekeeping'), 10, 'one may look');
 $standby->promote;
 $standby->await('SELECT NOT pg_is_in_recovery()', 'promoted');
 all_done($standby, 'it does what was due');

@@ -162,6 +162,7 @@ my %desk = (delivered => $desk[1], retry => $desk[2], dead => $desk[4]);
 # Every table is taken along, or named here.
 my %own = (
 	_duties => 'what was done in this database', _nodes => 'the machines of this server', _contents_left => 'made anew by arm()',
+	dashboard_orders => 'made anew by arm()', dashboard_dispatch => 'made anew by arm()',
 	_defaults => 'the installation\'s', _endpoint_troubles => 'what troubled endpoints there', _delivery_news => 'what the worker of that server had still to hear', _delivery_lives => 'how that worker began');
 my @tables = split /\n/, $node->sql(q{
 	SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -246,6 +247,8 @@ sub lives_on
 
 	$copy->sql("SELECT mesflow.arm('a test')");
 	$copy->sql("SELECT mesflow.arm('again')");
+	is($copy->sql('SELECT count(*) FROM mesflow._own_row_differences()'), 0, "$how: armed, dashboards are made anew");
+	isnt($copy->sql('SELECT count(*) FROM mesflow.dashboard_orders'), 0, "$how: and not empty");
 	foreach my $table (@settings)
 	{
 		same($copy->sql("SELECT t::text FROM mesflow.$table t"), $before->{$table}, "$how: armed, $table are as they were");

@@ -32,6 +32,7 @@ foreach my $page ('dispatch_page', 'orders_page')
 }
 is($standby->sql(q{SELECT string_agg(number, ' ') FROM mesflow.orders_page()}), '9 8 7 6 5 4 3 2 1', 'open and closed orders');
 is($standby->sql(q{SELECT count(*) FROM mesflow.orders_page(filters => '{"partner": "shop", "status": "closed"}')}), '4', 'filtered');
+like($standby->sql('SELECT mesflow.floor_report()'), qr/^ Free · work orders: 5 · pieces: 5$/m, 'the report');
 $standby->stop;
 $primary->stop;
 done_testing();
