@@ -10,6 +10,9 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -75,6 +78,46 @@ mf_compat_index_beginscan(Relation table, Relation index, Snapshot snapshot, int
 	return index_beginscan(table, index, snapshot, NULL, keys, 0);
 #else
 	return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+/*
+ * Puts a version of a row in the place of another one; false where somebody
+ * else has written that.  *needs_entries: in the indexes, or, *summarizing,
+ * in those alone that summarize blocks (BRIN), from 16 on.
+ */
+static inline bool
+mf_compat_heap_update(Relation table, ItemPointer place, HeapTuple tuple,
+					  bool *needs_entries, bool *summarizing)
+{
+	TM_FailureData failure;
+	LockTupleMode mode;
+	TM_Result	result;
+
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes indexes;
+
+	result = heap_update(table, place, tuple, GetCurrentCommandId(true), InvalidSnapshot,
+						 true, &failure, &mode, &indexes);
+	*needs_entries = indexes != TU_None;
+	*summarizing = indexes == TU_Summarizing;
+#else
+	result = heap_update(table, place, tuple, GetCurrentCommandId(true), InvalidSnapshot,
+						 true, &failure, &mode);
+	*needs_entries = !HeapTupleIsHeapOnly(tuple);
+	*summarizing = false;
+#endif
+	return result == TM_Ok;
+}
+
+static inline void
+mf_compat_add_index_entries(ResultRelInfo *result, TupleTableSlot *slot,
+							EState *state, bool summarizing)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecInsertIndexTuples(result, slot, state, false, false, NULL, NIL, summarizing);
+#else
+	(void) ExecInsertIndexTuples(result, slot, state, false, false, NULL, NIL);
 #endif
 }
 

@@ -56,6 +56,10 @@ BEGIN ATOMIC
     FROM _orders_to_show t FULL JOIN dashboard_orders d ON d.order_id = t.order_id
    WHERE to_jsonb(t) IS DISTINCT FROM to_jsonb(d) - 'as_of'
   UNION ALL
+  SELECT '_orders_by_status', coalesce(t.order_id, s.order_id)::text, to_jsonb(t)::text, to_jsonb(s)::text
+    FROM (SELECT t.status, t.created_at, t.order_id FROM _orders_to_show t) t FULL JOIN _orders_by_status s ON (s.status, s.created_at, s.order_id) = (t.status, t.created_at, t.order_id)
+   WHERE t.order_id IS NULL OR s.order_id IS NULL
+  UNION ALL
   SELECT 'dashboard_dispatch', coalesce(t.work_order, d.work_order)::text, to_jsonb(t)::text, (to_jsonb(d) - 'as_of')::text
     FROM _work_to_show t FULL JOIN dashboard_dispatch d ON d.work_order = t.work_order
    WHERE to_jsonb(t) IS DISTINCT FROM to_jsonb(d) - 'as_of';
@@ -82,6 +86,10 @@ BEGIN
            = (excluded.number, excluded.partner, excluded.external_ref, excluded.status, excluded.status_since, excluded.priority, excluded.total, excluded.currency,
               excluded.created_at, excluded.due_at, excluded.items, excluded.work_done, excluded.work_total, excluded.operators, excluded.workable, excluded.as_of)
      WHERE to_jsonb(d) - 'as_of' IS DISTINCT FROM to_jsonb(excluded) - 'as_of';
+  DELETE FROM mesflow._orders_by_status s
+   WHERE s.order_id = ANY (wrong) AND NOT EXISTS (SELECT FROM mesflow.dashboard_orders d WHERE (d.order_id, d.status, d.created_at) = (s.order_id, s.status, s.created_at));
+  INSERT INTO mesflow._orders_by_status (status, created_at, order_id)
+    SELECT d.status, d.created_at, d.order_id FROM mesflow.dashboard_orders d WHERE d.order_id = ANY (wrong) ON CONFLICT DO NOTHING;
   DELETE FROM mesflow.dashboard_dispatch d
    WHERE d.order_id = ANY (wrong) AND NOT EXISTS (SELECT FROM mesflow._work_to_show t WHERE t.order_id = ANY (wrong) AND t.work_order = d.work_order);
   INSERT INTO mesflow.dashboard_dispatch AS d (work_order, number, order_number, partner, process, operation, material, quantity, model, priority, operator, station,

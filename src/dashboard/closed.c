@@ -101,9 +101,9 @@ column_of(Relation orders, const char *name)
 void
 mf_closed_open(MfOrdered *by, bool of_partner)
 {
+	memset(by, 0, sizeof(*by));
 	by->table = table_open(mf_relation("orders"), AccessShareLock);
 	by->index = relation_open(mf_relation(of_partner ? "orders_closed_partner" : "orders_closed"), AccessShareLock);
-	by->rank = 0;
 	by->key = column_of(by->table, "created_at");
 	by->id = column_of(by->table, "id");
 	by->closed = true;

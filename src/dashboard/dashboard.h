@@ -62,25 +62,38 @@ typedef enum MfListedColumn
 	MF_LISTED_COLUMNS
 } MfListedColumn;
 
-#define MF_OWN_COLUMNS	MF_LISTED_COLUMNS
+/* Columns of _orders_by_status, likewise. */
+typedef enum MfSortedColumn
+{
+	MF_SORTED_STATUS,
+	MF_SORTED_CREATED_AT,
+	MF_SORTED_ORDER_ID,
+	MF_SORTED_COLUMNS
+} MfSortedColumn;
 
-/* A row of either, taken apart. */
+#define MF_OWN_COLUMNS	MF_LISTED_COLUMNS
+#define MF_OWN_KEYS		3
+
+/* A row of one of them, taken apart, and where it was found. */
 typedef struct MfOwnRow
 {
+	ItemPointerData place;
 	Datum		value[MF_OWN_COLUMNS];
 	bool		is_null[MF_OWN_COLUMNS];
 } MfOwnRow;
 
 /*
- * One of the two tables: the first column is its key.  The plans take all
+ * One of these tables: its first columns are its key.  The plans take all
  * columns, in their order.
  */
 typedef struct MfOwnTable
 {
 	const char *name;
-	const char *key;
+	const char *index;			/* of the key */
+	int			keys;
 	int			count;
-	int			as_of;
+	int			as_of;			/* or -1 */
+	const char *trigger;		/* our own on it */
 	const char *columns[MF_OWN_COLUMNS];
 	MfPlan		insert;
 	MfPlan		update;
@@ -90,6 +103,7 @@ typedef struct MfOwnTable
 
 extern MfOwnTable mf_dashboard_orders;
 extern MfOwnTable mf_dashboard_dispatch;
+extern MfOwnTable mf_dashboard_sorted;
 
 /* Sets a column. */
 extern void mf_dashboard_set(MfOwnRow *row, int column, Datum value);
@@ -97,15 +111,26 @@ extern void mf_dashboard_copy(MfOwnRow *row, int column, const Datum *values,
 							  const bool *nulls, int from);
 
 /* The row of this key as of now; false where there is none. */
-extern bool mf_dashboard_find(MfOwnTable *table, Datum key, MfOwnRow *row);
+extern bool mf_dashboard_find(MfOwnTable *table, const Datum *key, MfOwnRow *row);
 
 /*
- * Writes and removes rows, with the rights of the tables' owner.  The caller
- * holds the order's row, so that nobody else writes these.
+ * Writes and removes rows that were found, with the rights of the tables'
+ * owner.  The caller holds the order's row, so that nobody else writes these.
  */
 extern void mf_dashboard_insert(MfOwnTable *table, MfOwnRow *row);
 extern void mf_dashboard_update(MfOwnTable *table, MfOwnRow *row);
 extern void mf_dashboard_remove(MfOwnTable *table, MfOwnRow *row);
+
+/* A row gets another key. */
+extern void mf_dashboard_move(MfOwnTable *table, MfOwnRow *from, MfOwnRow *to);
+
+/*
+ * The same straight into the table; false where that cannot be, and nothing
+ * was done.
+ */
+extern bool mf_dashboard_heap_insert(const MfOwnTable *table, Relation relation, MfOwnRow *row);
+extern bool mf_dashboard_heap_update(const MfOwnTable *table, Relation relation, MfOwnRow *row);
+extern bool mf_dashboard_heap_remove(const MfOwnTable *table, Relation relation, MfOwnRow *row);
 
 /* Do two rows show something else? */
 extern bool mf_dashboard_differs(const MfOwnTable *table, const MfOwnRow *a,
@@ -176,6 +201,12 @@ extern int	mf_dashboard_items(Datum order_id);
  */
 extern Datum mf_dashboard_operators(Datum operators, Datum order_id, Datum who);
 extern Datum mf_dashboard_no_texts(void);
+
+/*
+ * Has a row of dashboard_orders in _orders_by_status as it is after a change,
+ * not as it was before; NULL where it was not or will not be.
+ */
+extern void mf_dashboard_sort(const MfOwnRow *before, const MfOwnRow *after);
 
 /* Makes the row of dashboard_dispatch what it must be for this work order. */
 extern void mf_dashboard_list(const MfWorkRow *work, const MfOwnRow *order);

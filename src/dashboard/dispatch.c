@@ -86,7 +86,7 @@ mf_dashboard_list(const MfWorkRow *work, const MfOwnRow *order)
 	bool		listed = DatumGetBool(order->value[MF_SHOWN_WORKABLE]) && mf_dashboard_waits(work);
 	MfOwnRow	before;
 	MfOwnRow	after;
-	bool		found = mf_dashboard_find(&mf_dashboard_dispatch, work->value[MF_WORK_ID], &before);
+	bool		found = mf_dashboard_find(&mf_dashboard_dispatch, &work->value[MF_WORK_ID], &before);
 
 	if (!listed)
 	{
@@ -94,6 +94,8 @@ mf_dashboard_list(const MfWorkRow *work, const MfOwnRow *order)
 			mf_dashboard_remove(&mf_dashboard_dispatch, &before);
 		return;
 	}
+	if (found)
+		after.place = before.place;
 	fill_from_work(&after, work);
 	fill_from_order(&after, work, order);
 	if (!found)

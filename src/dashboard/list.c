@@ -43,6 +43,7 @@ mf_list_open(MfOrdered *list, MfListBy by, int order)
 	static Oid	checked;
 	bool		due = order == MF_DISPATCH_DUE;
 
+	memset(list, 0, sizeof(*list));
 	list->table = table_open(mf_relation("dashboard_dispatch"), AccessShareLock);
 	list->index = relation_open(mf_relation(due ? by_due[by] : by_queued[by]), AccessShareLock);
 	mf_columns_check(list->table, columns, lengthof(columns), &checked);

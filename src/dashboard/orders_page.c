@@ -8,10 +8,10 @@
  *					open					closed
  *		nothing		_newest					orders_closed, each closed_as
  *		partner		_partner				orders_closed_partner, each closed_as
- *		status		_status					orders_closed, this closed_as
- *		system		_status, each of its	orders_closed, each of its
+ *		status		_orders_by_status		orders_closed, this closed_as
+ *		system		the same, each of its	orders_closed, each of its
  *		partner and one of these
- *					_status					orders_closed_partner
+ *					the same				orders_closed_partner
  *		alarm		_alarm; false: as if it were not asked for
  *		due_before	_due, soonest first
  *		operator	what the operator holds, put in order here
@@ -21,6 +21,9 @@
  * asked for is looked at row by row, and there are no more rows than open
  * orders.  Of closed orders no row is read that is not asked for: filters
  * that no index of theirs serves are of open orders alone.
+ *
+ * No index of dashboard_orders has the status (see sort.c): a range of
+ * _orders_by_status says which of its rows are wanted.
  *
  * Which statuses orders have ended in is asked of the index, not of the flow,
  * which may have been changed since.
@@ -202,18 +205,40 @@ add_held(const Orders *orders, MfMerge *merge, const MfOrdered *by)
 	mf_rows_merge(&held, merge, by, !filters->given[MF_FILTER_DUE_BEFORE]);
 }
 
+/* NULL: the status decides. */
 static const char *
 open_index(const Orders *orders)
 {
 	const MfFilters *filters = &orders->page.filters;
 
+	if (filters->given[MF_FILTER_OPERATOR])
+		return "dashboard_orders_pkey";
 	if (filters->given[MF_FILTER_DUE_BEFORE])
 		return "dashboard_orders_due";
 	if (filters->given[MF_FILTER_ALARM] && filters->alarm)
 		return "dashboard_orders_alarm";
 	if (!orders->any_status)
-		return "dashboard_orders_status";
+		return NULL;
 	return filters->given[MF_FILTER_PARTNER] ? "dashboard_orders_partner" : "dashboard_orders_newest";
+}
+
+/* Columns of _orders_by_status. */
+enum
+{
+	SORTED_CREATED_AT = 2, SORTED_ORDER_ID
+};
+
+static void
+add_statuses(const Orders *orders, MfMerge *merge, MfOrdered *by)
+{
+	by->rows = by->table;
+	by->rows_index = relation_open(mf_relation("dashboard_orders_pkey"), AccessShareLock);
+	by->table = table_open(mf_relation("_orders_by_status"), AccessShareLock);
+	by->index = relation_open(mf_relation("_orders_by_status_pkey"), AccessShareLock);
+	by->key = SORTED_CREATED_AT;
+	by->id = SORTED_ORDER_ID;
+	for (int i = 0; i < orders->status_count; i++)
+		mf_span_fix(add_span(orders, merge, by), TEXTOID, orders->status[i]);
 }
 
 static void
@@ -222,25 +247,27 @@ add_open(const Orders *orders, MfMerge *merge, MfOrdered *by)
 	static Oid	checked;
 	const MfFilters *filters = &orders->page.filters;
 	const char *index = open_index(orders);
-	bool		by_status = strcmp(index, "dashboard_orders_status") == 0;
+	MfSpan	   *span;
 
 	memset(by, 0, sizeof(*by));
 	by->table = table_open(mf_relation("dashboard_orders"), AccessShareLock);
-	by->index = relation_open(mf_relation(index), AccessShareLock);
 	by->key = filters->given[MF_FILTER_DUE_BEFORE] ? MF_ORDERS_DUE_AT : MF_ORDERS_CREATED_AT;
 	by->id = MF_ORDERS_ORDER_ID;
 	mf_columns_check(by->table, columns, lengthof(columns), &checked);
-	if (filters->given[MF_FILTER_OPERATOR])
-		add_held(orders, merge, by);
-	else if (!by_status)
+	if (index == NULL)
 	{
-		MfSpan	   *span = add_span(orders, merge, by);
-
-		if (strcmp(index, "dashboard_orders_partner") == 0)
-			mf_span_fix(span, TEXTOID, CStringGetTextDatum(filters->code[MF_FILTER_PARTNER]));
+		add_statuses(orders, merge, by);
+		return;
 	}
-	for (int i = 0; by_status && i < orders->status_count && !filters->given[MF_FILTER_OPERATOR]; i++)
-		mf_span_fix(add_span(orders, merge, by), TEXTOID, orders->status[i]);
+	by->index = relation_open(mf_relation(index), AccessShareLock);
+	if (filters->given[MF_FILTER_OPERATOR])
+	{
+		add_held(orders, merge, by);
+		return;
+	}
+	span = add_span(orders, merge, by);
+	if (strcmp(index, "dashboard_orders_partner") == 0)
+		mf_span_fix(span, TEXTOID, CStringGetTextDatum(filters->code[MF_FILTER_PARTNER]));
 }
 
 /* ---- closed orders ------------------------------------------------------- */
@@ -272,6 +299,10 @@ close_tables(MfOrdered *by)
 		return;
 	relation_close(by->index, AccessShareLock);
 	table_close(by->table, AccessShareLock);
+	if (by->rows == NULL)
+		return;
+	relation_close(by->rows_index, AccessShareLock);
+	table_close(by->rows, AccessShareLock);
 }
 
 static void

@@ -1,7 +1,6 @@
 /*
  * own_row.c
- *		Rows of dashboard_orders and dashboard_dispatch: found, written,
- *		removed.
+ *		Rows of our own tables: found, written, removed.
  *
  * Whoever writes them holds the order's row, so what has just been read is
  * what is there, and whole rows are written.
@@ -12,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "dashboard.h"
 #include "tables.h"
@@ -22,9 +22,11 @@
 /* Alarms are somebody else's to update. */
 MfOwnTable	mf_dashboard_orders = {
 	.name = "dashboard_orders",
-	.key = "dashboard_orders_pkey",
+	.index = "dashboard_orders_pkey",
+	.keys = 1,
 	.count = MF_SHOWN_COLUMNS,
 	.as_of = MF_SHOWN_AS_OF,
+	.trigger = "show_alarms",
 	.columns = {"order_id", "number", "partner", "external_ref", "status", "status_since", "priority", "total", "currency",
 	"created_at", "due_at", "items", "work_done", "work_total", "operators", "alarms", "as_of", "workable"},
 	.insert = {
@@ -59,7 +61,8 @@ MfOwnTable	mf_dashboard_orders = {
 
 MfOwnTable	mf_dashboard_dispatch = {
 	.name = "dashboard_dispatch",
-	.key = "dashboard_dispatch_pkey",
+	.index = "dashboard_dispatch_pkey",
+	.keys = 1,
 	.count = MF_LISTED_COLUMNS,
 	.as_of = MF_LISTED_AS_OF,
 	.columns = {"work_order", "number", "order_number", "partner", "process", "operation", "material", "quantity", "model",
@@ -94,6 +97,31 @@ MfOwnTable	mf_dashboard_dispatch = {
 	}
 };
 
+/* No plan of an update: with another status it is another key. */
+MfOwnTable	mf_dashboard_sorted = {
+	.name = "_orders_by_status",
+	.index = "_orders_by_status_pkey",
+	.keys = MF_SORTED_COLUMNS,
+	.count = MF_SORTED_COLUMNS,
+	.as_of = -1,
+	.columns = {"status", "created_at", "order_id"},
+	.insert = {
+		.sql = "INSERT INTO mesflow._orders_by_status (status, created_at, order_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		.by_index = true,
+		.writes = true,
+		.arguments = MF_SORTED_COLUMNS,
+		.types = {TEXTOID, TIMESTAMPTZOID, UUIDOID}
+	},
+	.remove = {
+		.sql = "DELETE FROM mesflow._orders_by_status WHERE status OPERATOR(pg_catalog.=) $1"
+		" AND created_at OPERATOR(pg_catalog.=) $2 AND order_id OPERATOR(pg_catalog.=) $3",
+		.by_index = true,
+		.writes = true,
+		.arguments = MF_SORTED_COLUMNS,
+		.types = {TEXTOID, TIMESTAMPTZOID, UUIDOID}
+	}
+};
+
 void
 mf_dashboard_set(MfOwnRow *row, int column, Datum value)
 {
@@ -108,18 +136,23 @@ mf_dashboard_copy(MfOwnRow *row, int column, const Datum *values, const bool *nu
 	row->is_null[column] = nulls[from];
 }
 
-/* The newest version of the row of a uuid, in its first column; NULL: there is none. */
+/* The newest version of the row of a key, the first columns; NULL: there is none. */
 static HeapTuple
-find(Relation relation, const char *index, Datum key)
+find(Relation relation, const char *index, int count, const Oid *types, const Datum *key)
 {
-	ScanKeyData scan_key;
+	ScanKeyData keys[MF_OWN_KEYS];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	/* What the statement that has fired the trigger wrote is to be seen. */
 	CommandCounterIncrement();
-	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_UUID_EQ, key);
-	scan = systable_beginscan(relation, mf_relation(index), true, NULL, 1, &scan_key);
+	for (int i = 0; i < count; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
+							   types[i] == TEXTOID ? DEFAULT_COLLATION_OID : InvalidOid,
+							   types[i] == TEXTOID ? F_TEXTEQ :
+							   types[i] == UUIDOID ? F_UUID_EQ : F_TIMESTAMPTZ_EQ,
+							   key[i]);
+	scan = systable_beginscan(relation, mf_relation(index), true, NULL, count, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);
@@ -128,15 +161,16 @@ find(Relation relation, const char *index, Datum key)
 }
 
 bool
-mf_dashboard_find(MfOwnTable *table, Datum key, MfOwnRow *row)
+mf_dashboard_find(MfOwnTable *table, const Datum *key, MfOwnRow *row)
 {
 	Relation	relation = table_open(mf_relation(table->name), RowExclusiveLock);
-	HeapTuple	tuple = find(relation, table->key, key);
+	HeapTuple	tuple = find(relation, table->index, table->keys, table->insert.types, key);
 
 	if (tuple != NULL)
 	{
 		mf_columns_check(relation, table->columns, table->count, &table->checked);
 		mf_columns_open(relation, tuple, table->count, row->value, row->is_null);
+		row->place = tuple->t_self;
 	}
 	table_close(relation, NoLock);
 	return tuple != NULL;
@@ -156,13 +190,16 @@ is_newest(HeapTuple tuple)
 HeapTuple
 mf_dashboard_newest(Relation relation, const char *index, HeapTuple tuple)
 {
+	static const Oid type = UUIDOID;
+
 	HeapTuple	newest;
+	Datum		id;
 	bool		is_null;
 
 	if (is_newest(tuple))
 		return tuple;
-	newest = find(relation, index,
-				  heap_getattr(tuple, 1, RelationGetDescr(relation), &is_null));
+	id = heap_getattr(tuple, 1, RelationGetDescr(relation), &is_null);
+	newest = find(relation, index, 1, &type, &id);
 	return newest != NULL ? newest : tuple;
 }
 
@@ -216,28 +253,47 @@ run_plan(void *arg)
 }
 
 static void
-write_row(MfOwnTable *table, MfPlan *plan, MfOwnRow *row)
+write_row(MfOwnTable *table, MfOwnRow *row, MfPlan *plan,
+		  bool (*straight) (const MfOwnTable *, Relation, MfOwnRow *))
 {
+	Relation	relation = table_open(mf_relation(table->name), RowExclusiveLock);
 	Run			run = {plan, row};
 
-	mf_dashboard_set(row, table->as_of, TimestampTzGetDatum(GetCurrentTimestamp()));
-	mf_as_owner(run_plan, &run);
+	if (table->as_of >= 0)
+		mf_dashboard_set(row, table->as_of, TimestampTzGetDatum(GetCurrentTimestamp()));
+	if (!straight(table, relation, row))
+		mf_as_owner(run_plan, &run);
+	table_close(relation, NoLock);
 }
 
 void
 mf_dashboard_insert(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, &table->insert, row);
+	write_row(table, row, &table->insert, mf_dashboard_heap_insert);
 }
 
 void
 mf_dashboard_update(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, &table->update, row);
+	write_row(table, row, &table->update, mf_dashboard_heap_update);
 }
 
 void
 mf_dashboard_remove(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, &table->remove, row);
+	write_row(table, row, &table->remove, mf_dashboard_heap_remove);
+}
+
+void
+mf_dashboard_move(MfOwnTable *table, MfOwnRow *from, MfOwnRow *to)
+{
+	Relation	relation = table_open(mf_relation(table->name), RowExclusiveLock);
+
+	to->place = from->place;
+	if (!mf_dashboard_heap_update(table, relation, to))
+	{
+		mf_dashboard_remove(table, from);
+		mf_dashboard_insert(table, to);
+	}
+	table_close(relation, NoLock);
 }

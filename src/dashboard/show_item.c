@@ -35,7 +35,7 @@ mesflow_show_item(PG_FUNCTION_ARGS)
 	 * No row: it is being submitted or restored, and will count; or it has
 	 * ended.
 	 */
-	if (difference == 0 || !mf_dashboard_find(&mf_dashboard_orders, order_id, &order))
+	if (difference == 0 || !mf_dashboard_find(&mf_dashboard_orders, &order_id, &order))
 		return PointerGetDatum(NULL);
 	order.value[MF_SHOWN_ITEMS] = Int32GetDatum(DatumGetInt32(order.value[MF_SHOWN_ITEMS]) + difference);
 	mf_dashboard_update(&mf_dashboard_orders, &order);

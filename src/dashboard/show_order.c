@@ -12,13 +12,33 @@
 #include "commands/trigger.h"
 #include "dashboard.h"
 #include "fmgr.h"
-#include "order/order.h"
 #include "tables.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mesflow_show_order);
+
+/* Columns of orders, in the order of CREATE TABLE. */
+typedef enum OrderColumn
+{
+	ORDER_ID, ORDER_NUMBER, ORDER_PARTNER, ORDER_EXTERNAL_REF, ORDER_STATUS,
+	ORDER_STATUS_SINCE, ORDER_EVENT_SEQ, ORDER_NET, ORDER_TAX, ORDER_TOTAL,
+	ORDER_CURRENCY, ORDER_PRIORITY, ORDER_CREATED_AT, ORDER_DUE_AT,
+	ORDER_PRICE_EXPIRES_AT, ORDER_CLOSED_AT, ORDER_COLUMNS
+} OrderColumn;
+
+static const char *const order_columns[ORDER_COLUMNS] = {
+	"id", "number", "partner", "external_ref", "status", "status_since",
+	"event_seq", "net", "tax", "total", "currency", "priority", "created_at",
+	"due_at", "price_expires_at", "closed_at"
+};
+
+typedef struct Order
+{
+	Datum		value[ORDER_COLUMNS];
+	bool		is_null[ORDER_COLUMNS];
+} Order;
 
 static const MfKey status_key = {
 	.table = "order_statuses",
@@ -39,24 +59,24 @@ is_workable(Datum status)
 }
 
 static void
-fill(MfOwnRow *row, const MfOrder *order)
+fill(MfOwnRow *row, const Order *order)
 {
 	static const struct
 	{
 		MfShownColumn to;
-		MfOrderColumn from;
+		OrderColumn from;
 	}			columns[] = {
-		{MF_SHOWN_ORDER_ID, MF_ORDER_ID},
-		{MF_SHOWN_NUMBER, MF_ORDER_NUMBER},
-		{MF_SHOWN_PARTNER, MF_ORDER_PARTNER},
-		{MF_SHOWN_EXTERNAL_REF, MF_ORDER_EXTERNAL_REF},
-		{MF_SHOWN_STATUS, MF_ORDER_STATUS},
-		{MF_SHOWN_STATUS_SINCE, MF_ORDER_STATUS_SINCE},
-		{MF_SHOWN_PRIORITY, MF_ORDER_PRIORITY},
-		{MF_SHOWN_TOTAL, MF_ORDER_TOTAL},
-		{MF_SHOWN_CURRENCY, MF_ORDER_CURRENCY},
-		{MF_SHOWN_CREATED_AT, MF_ORDER_CREATED_AT},
-		{MF_SHOWN_DUE_AT, MF_ORDER_DUE_AT}
+		{MF_SHOWN_ORDER_ID, ORDER_ID},
+		{MF_SHOWN_NUMBER, ORDER_NUMBER},
+		{MF_SHOWN_PARTNER, ORDER_PARTNER},
+		{MF_SHOWN_EXTERNAL_REF, ORDER_EXTERNAL_REF},
+		{MF_SHOWN_STATUS, ORDER_STATUS},
+		{MF_SHOWN_STATUS_SINCE, ORDER_STATUS_SINCE},
+		{MF_SHOWN_PRIORITY, ORDER_PRIORITY},
+		{MF_SHOWN_TOTAL, ORDER_TOTAL},
+		{MF_SHOWN_CURRENCY, ORDER_CURRENCY},
+		{MF_SHOWN_CREATED_AT, ORDER_CREATED_AT},
+		{MF_SHOWN_DUE_AT, ORDER_DUE_AT}
 	};
 
 	for (int i = 0; i < (int) lengthof(columns); i++)
@@ -90,16 +110,17 @@ count_work(MfOwnRow *row)
 }
 
 static void
-show_new(const MfOrder *order)
+show_new(const Order *order)
 {
 	MfOwnRow	row;
 
 	fill(&row, order);
-	mf_dashboard_set(&row, MF_SHOWN_ITEMS, Int32GetDatum(mf_dashboard_items(order->value[MF_ORDER_ID])));
+	mf_dashboard_set(&row, MF_SHOWN_ITEMS, Int32GetDatum(mf_dashboard_items(order->value[ORDER_ID])));
 	mf_dashboard_set(&row, MF_SHOWN_ALARMS, mf_dashboard_no_texts());
-	mf_dashboard_set(&row, MF_SHOWN_WORKABLE, BoolGetDatum(is_workable(order->value[MF_ORDER_STATUS])));
+	mf_dashboard_set(&row, MF_SHOWN_WORKABLE, BoolGetDatum(is_workable(order->value[ORDER_STATUS])));
 	count_work(&row);
 	mf_dashboard_insert(&mf_dashboard_orders, &row);
+	mf_dashboard_sort(NULL, &row);
 	mf_dashboard_list_order(&row);
 }
 
@@ -107,6 +128,7 @@ static void
 remove_shown(MfOwnRow *shown)
 {
 	mf_dashboard_remove(&mf_dashboard_orders, shown);
+	mf_dashboard_sort(shown, NULL);
 	mf_dashboard_set(shown, MF_SHOWN_WORKABLE, BoolGetDatum(false));
 	mf_dashboard_list_order(shown);
 }
@@ -120,16 +142,20 @@ due_differs(const MfOwnRow *a, const MfOwnRow *b)
 }
 
 static void
-show_change(const MfOwnRow *shown, const MfOrder *order)
+show_change(const MfOwnRow *shown, const Order *order)
 {
 	MfOwnRow	row = *shown;
+	bool		moved;
 
 	fill(&row, order);
-	if (!datum_image_eq(row.value[MF_SHOWN_STATUS], shown->value[MF_SHOWN_STATUS], false, -1))
+	moved = !datum_image_eq(row.value[MF_SHOWN_STATUS], shown->value[MF_SHOWN_STATUS], false, -1);
+	if (moved)
 		row.value[MF_SHOWN_WORKABLE] = BoolGetDatum(is_workable(row.value[MF_SHOWN_STATUS]));
 	if (!mf_dashboard_differs(&mf_dashboard_orders, shown, &row))
 		return;
 	mf_dashboard_update(&mf_dashboard_orders, &row);
+	if (moved)
+		mf_dashboard_sort(shown, &row);
 	if (DatumGetBool(row.value[MF_SHOWN_WORKABLE]) != DatumGetBool(shown->value[MF_SHOWN_WORKABLE]) ||
 		DatumGetInt32(row.value[MF_SHOWN_PRIORITY]) != DatumGetInt32(shown->value[MF_SHOWN_PRIORITY]) ||
 		due_differs(&row, shown))
@@ -140,19 +166,23 @@ show_change(const MfOwnRow *shown, const MfOrder *order)
 PGDLLEXPORT Datum
 mesflow_show_order(PG_FUNCTION_ARGS)
 {
+	static Oid	checked = InvalidOid;
+
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	HeapTuple	tuple;
-	MfOrder		order;
+	Order		order;
 	MfOwnRow	shown;
 	bool		found;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "not called as a trigger");
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	mf_order_open(&order, trigger->tg_relation,
-				  mf_dashboard_newest(trigger->tg_relation, "orders_pkey", tuple));
-	found = mf_dashboard_find(&mf_dashboard_orders, order.value[MF_ORDER_ID], &shown);
-	if (!order.is_null[MF_ORDER_CLOSED_AT])
+	mf_columns_check(trigger->tg_relation, order_columns, ORDER_COLUMNS, &checked);
+	mf_columns_open(trigger->tg_relation,
+					mf_dashboard_newest(trigger->tg_relation, "orders_pkey", tuple),
+					ORDER_COLUMNS, order.value, order.is_null);
+	found = mf_dashboard_find(&mf_dashboard_orders, &order.value[ORDER_ID], &shown);
+	if (!order.is_null[ORDER_CLOSED_AT])
 	{
 		if (found)
 			remove_shown(&shown);

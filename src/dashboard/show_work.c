@@ -111,7 +111,7 @@ mesflow_show_work(PG_FUNCTION_ARGS)
 	}
 
 	/* No row: it has ended, or a restore has still to bring it. */
-	if (!mf_dashboard_find(&mf_dashboard_orders, after.value[MF_WORK_ORDER_ID], &shown))
+	if (!mf_dashboard_find(&mf_dashboard_orders, &after.value[MF_WORK_ORDER_ID], &shown))
 		return PointerGetDatum(NULL);
 	if (is_update || mf_dashboard_waits(&now))
 		mf_dashboard_list(&now, &shown);

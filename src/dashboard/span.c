@@ -75,9 +75,10 @@ mf_span_begin(MfSpan *span, const MfPlace *after)
 	span->below = PG_INT64_MAX;
 	span->row = 0;
 	span->scan = NULL;
-	span->slot = span->rows == NULL ?
+	span->sorted = span->rows == NULL ?
 		table_slot_create(span->by.table, NULL) :
 		MakeSingleTupleTableSlot(RelationGetDescr(span->by.table), &TTSOpsHeapTuple);
+	span->slot = span->by.rows == NULL ? span->sorted : table_slot_create(span->by.rows, NULL);
 	span->step = ranked || after == NULL ? MF_SPAN_RANKS : MF_SPAN_SAME_KEY;
 	if (after == NULL)
 		return;
@@ -173,7 +174,7 @@ start(MfSpan *span, Keys *keys)
 static bool
 step_scan(MfSpan *span, ScanDirection direction)
 {
-	if (index_getnext_slot(span->scan, direction, span->slot))
+	if (index_getnext_slot(span->scan, direction, span->sorted))
 		return true;
 	index_endscan(span->scan);
 	span->scan = NULL;
@@ -186,9 +187,27 @@ read_place(MfSpan *span)
 	bool		is_null;
 
 	span->place.rank = span->by.rank == 0 ? 0 :
-		DatumGetInt64(slot_getattr(span->slot, span->by.rank, &is_null));
-	span->place.key = DatumGetTimestampTz(slot_getattr(span->slot, span->by.key, &is_null));
-	span->place.id = *DatumGetUUIDP(slot_getattr(span->slot, span->by.id, &is_null));
+		DatumGetInt64(slot_getattr(span->sorted, span->by.rank, &is_null));
+	span->place.key = DatumGetTimestampTz(slot_getattr(span->sorted, span->by.key, &is_null));
+	span->place.id = *DatumGetUUIDP(slot_getattr(span->sorted, span->by.id, &is_null));
+}
+
+/* The row of the place, from the table that has it. */
+static bool
+fetch_row(MfSpan *span)
+{
+	ScanKeyData key;
+	IndexScanDesc scan;
+	bool		found;
+
+	if (span->by.rows == NULL)
+		return true;
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&span->place.id));
+	scan = mf_compat_index_beginscan(span->by.rows, span->by.rows_index, GetActiveSnapshot(), 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, span->slot);
+	index_endscan(scan);
+	return found;
 }
 
 /* ---- steps --------------------------------------------------------------- */
@@ -236,8 +255,8 @@ probe(MfSpan *span, int64 low, int64 high, int64 *rank)
 	start(span, &keys);
 	if (!step_scan(span, BackwardScanDirection))
 		return false;
-	*rank = DatumGetInt64(slot_getattr(span->slot, span->by.rank, &is_null));
-	ExecClearTuple(span->slot);
+	*rank = DatumGetInt64(slot_getattr(span->sorted, span->by.rank, &is_null));
+	ExecClearTuple(span->sorted);
 	index_endscan(span->scan);
 	span->scan = NULL;
 	return true;
@@ -308,7 +327,9 @@ mf_span_next(MfSpan *span)
 			if (!step_scan(span, direction))
 				continue;
 			read_place(span);
-			return true;
+			if (fetch_row(span))
+				return true;
+			continue;
 		}
 		if (span->step == MF_SPAN_SAME_KEY)
 			start_same_key(span);
@@ -327,5 +348,7 @@ mf_span_end(MfSpan *span)
 	if (span->scan != NULL)
 		index_endscan(span->scan);
 	span->scan = NULL;
-	ExecDropSingleTupleTableSlot(span->slot);
+	if (span->slot != span->sorted)
+		ExecDropSingleTupleTableSlot(span->slot);
+	ExecDropSingleTupleTableSlot(span->sorted);
 }

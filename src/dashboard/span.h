@@ -52,6 +52,9 @@ typedef struct MfOrdered
 	AttrNumber	id;
 	bool		closed;			/* of orders: the table itself, whose open
 								 * ones are in dashboard_orders */
+	Relation	rows;			/* where the table only sorts: what has the
+								 * rows, */
+	Relation	rows_index;		/* and its index on the id */
 } MfOrdered;
 
 /* A value that the index's next column must have. */
@@ -102,6 +105,7 @@ typedef struct MfSpan
 	IndexScanDesc scan;
 	int			row;
 	TupleTableSlot *slot;		/* the row that is reached */
+	TupleTableSlot *sorted;		/* what the index leads to: mostly the same */
 	MfPlace		place;			/* and where it stands */
 } MfSpan;
 

@@ -111,7 +111,7 @@ static MfPlan asked_plan = {
 };
 
 static MfPlan remember_plan = {
-	.sql = "INSERT INTO mesflow._work_requests (request, operator, at, work) VALUES ($1, $2, $3, $4)",
+	.sql = "INSERT INTO mesflow._work_requests (request, operator, at, work) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 	.by_index = true,
 	.writes = true,
 	.arguments = 4,
@@ -359,13 +359,15 @@ asked_before(const char *operator_code, Datum request, Datum *work)
 	return true;
 }
 
+/* Another operator may have made the same request at this moment. */
 static void
 remember(const Claim *claim, Datum request, Datum work)
 {
 	Datum		values[4] = {request, CStringGetTextDatum(claim->operator.code),
 	TimestampTzGetDatum(GetCurrentTimestamp()), work};
 
-	(void) mf_plan_run(&remember_plan, values, NULL);
+	if (mf_plan_run(&remember_plan, values, NULL) == 0)
+		(void) asked_before(claim->operator.code, request, &work);
 }
 
 /*

