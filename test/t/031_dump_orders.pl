@@ -162,7 +162,7 @@ my %desk = (delivered => $desk[1], retry => $desk[2], dead => $desk[4]);
 # Every table is taken along, or named here.
 my %own = (
 	_duties => 'what was done in this database', _nodes => 'the machines of this server', _contents_left => 'made anew by arm()',
-	dashboard_orders => 'made anew by arm()', dashboard_dispatch => 'made anew by arm()',
+	dashboard_orders => 'made anew by arm()', _orders_by_status => 'made anew by arm()', dashboard_dispatch => 'made anew by arm()',
 	_defaults => 'the installation\'s', _endpoint_troubles => 'what troubled endpoints there', _delivery_news => 'what the worker of that server had still to hear', _delivery_lives => 'how that worker began');
 my @tables = split /\n/, $node->sql(q{
 	SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
