@@ -232,6 +232,20 @@ mf_flow_status(const char *name)
 	return NULL;
 }
 
+Datum
+mf_flow_workable(void)
+{
+	Datum	   *names;
+	int			count = 0;
+
+	learn_all();
+	names = palloc(Max(status_count, 1) * sizeof(Datum));
+	for (int i = 0; i < status_count; i++)
+		if (statuses[i].workable)
+			names[count++] = CStringGetTextDatum(statuses[i].name);
+	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 static bool
 may(const Step *step)
 {

@@ -30,6 +30,9 @@ typedef enum MfFlowAnswer
 extern const MfStatus *mf_flow_status(const char *name);
 extern MfFlowAnswer mf_flow_step(const char *from, const char *to, bool ours);
 
+/* The statuses with work on the floor: an array of texts. */
+extern Datum mf_flow_workable(void);
+
 /* For hints: where an order can go from here, where a status can be. */
 extern char *mf_flow_next(const char *from);
 extern char *mf_flow_statuses(void);

@@ -34,10 +34,9 @@ CREATE FUNCTION _order_of_event(order_id uuid, counted boolean, OUT partner text
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_order_of_event';
 COMMENT ON FUNCTION _order_of_event(uuid, boolean) IS 'For emit(): what an event needs of its order; counted: it gets the next number of the order''s sequence. MF404.';
 
-CREATE FUNCTION _count_events(order_id uuid, events integer, OUT partner text, OUT correlation_id uuid, OUT seq bigint, OUT traceparent text,
-                              OUT number text, OUT external_ref text, OUT status text) RETURNS record
-LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_count_events';
-COMMENT ON FUNCTION _count_events(uuid, integer) IS 'Locks an order, for whose work the caller writes so many events; what they need of it, and the number of the last. MF404.';
+CREATE FUNCTION _count_events(order_id uuid, events integer) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_count_events';
+COMMENT ON FUNCTION _count_events(uuid, integer) IS 'Counts events of an order''s work, which the caller has written under the lock of its row. MF404.';
 
 CREATE FUNCTION _follow_work(order_id uuid, to_status text, actor text) RETURNS boolean
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_follow_work';

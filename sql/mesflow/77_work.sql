@@ -41,22 +41,31 @@ CREATE TABLE _work_orders (
   finished_day date,
   finished_shift text,
   continues uuid,
+  plan integer NOT NULL DEFAULT 1,
   CONSTRAINT _work_orders_pkey PRIMARY KEY (id),
   CONSTRAINT _work_orders_order_key UNIQUE (order_id, nth)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _work_orders IS
-  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. repeats: the pieces that this one missed are made again; continues: pieces of this one, found good later, go on. Written under the lock of the order''s row.';
+  'One operation of one item each. A lot is the chain of operations that the same pieces go through: rows of one order and lot, by step; lot is nth of its first row. repeats: the pieces that this one missed are made again; continues: pieces of this one, found good later, go on. plan: nth of the first row that was planned with it. Written under the lock of the order''s row.';
 CREATE INDEX _work_orders_open ON _work_orders (order_id, lot, step) WHERE state IN ('planned', 'queued', 'assigned', 'started');
 CREATE INDEX _work_orders_held ON _work_orders (operator, order_id) WHERE state IN ('assigned', 'started');
 CREATE INDEX _work_orders_lease ON _work_orders (lease_until) WHERE state = 'assigned';
 
 -- What they have could be neither finished nor released.
+CREATE FUNCTION _lock_operator(operator text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'mesflow_lock_operator';
+COMMENT ON FUNCTION _lock_operator(text) IS 'Waits for claims of this operator that are under way, and holds up others until the transaction ends.';
+
 CREATE FUNCTION _keep_operator() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF (TG_OP = 'DELETE' OR NEW.code <> OLD.code) AND EXISTS (SELECT FROM mesflow._work_orders w WHERE w.operator = OLD.code AND w.state IN ('assigned', 'started')) THEN
+  IF TG_OP = 'UPDATE' AND NEW.code = OLD.code THEN
+    RETURN NEW;
+  END IF;
+  PERFORM mesflow._lock_operator(OLD.code);
+  IF EXISTS (SELECT FROM mesflow._work_orders w WHERE w.operator = OLD.code AND w.state IN ('assigned', 'started')) THEN
     PERFORM mesflow._raise('MF423', 'the operator has work', format('Operator "%s" has work orders that are assigned or started.', OLD.code),
                            'Release them first: mesflow.release_work(). Who shall get no more: operators.active.');
   END IF;

@@ -83,7 +83,7 @@ static MfPlan order_plan = {
 static MfPlan count_plan = {
 	.sql = "UPDATE mesflow.orders SET event_seq = event_seq OPERATOR(pg_catalog.+) $2"
 	" WHERE id OPERATOR(pg_catalog.=) $1"
-	" RETURNING partner, correlation_id, event_seq, traceparent, number, external_ref, status",
+	" RETURNING partner, correlation_id, event_seq",
 	.by_index = true,
 	.writes = true,
 	.arguments = 2,
@@ -279,40 +279,6 @@ mesflow_set_due(PG_FUNCTION_ARGS)
 }
 
 /*
- * Runs a plan about an order as a verb that writes the order's events itself,
- * and returns the first columns of its row; MF404 where there is none.
- */
-static Datum
-order_row(FunctionCallInfo fcinfo, Update *work, int events)
-{
-	const MfStep step = {.quiet = true,.events = events};
-	TupleDesc	desc;
-	TupleDesc	found;
-	Datum	   *values;
-	bool	   *nulls;
-	MemoryContext caller = CurrentMemoryContext;
-	HeapTuple	tuple;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "not called for a row");
-	if (PG_ARGISNULL(0))
-		no_such_order(fcinfo);
-	work->values[0] = PG_GETARG_DATUM(0);
-	mf_spi_connect();
-	mf_step_run(&step, update, work);
-	if (work->rows == 0)
-		no_such_order(fcinfo);
-	found = SPI_tuptable->tupdesc;
-	values = palloc(found->natts * sizeof(Datum));
-	nulls = palloc(found->natts * sizeof(bool));
-	heap_deform_tuple(SPI_tuptable->vals[0], found, values, nulls);
-	MemoryContextSwitchTo(caller);
-	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
-	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
-}
-
-/*
  * _order_of_event(order_id uuid, counted boolean): partner, correlation id
  * and number of an event of somebody's own about an order; the number is
  * NULL unless it is one of the order's sequence.
@@ -321,28 +287,59 @@ PGDLLEXPORT Datum
 mesflow_order_of_event(PG_FUNCTION_ARGS)
 {
 	bool		counted = PG_GETARG_BOOL(1);
+	const MfStep step = {.quiet = true,.events = 1};
 	Update		work = {.plan = counted ? &count_plan : &order_plan};
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3];
+	HeapTuple	tuple;
 
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "not called for a row");
+	work.values[0] = PG_GETARG_DATUM(0);
 	work.values[1] = Int32GetDatum(1);
-	return order_row(fcinfo, &work, 1);
+	mf_spi_connect();
+	mf_step_run(&step, update, &work);
+	if (work.rows == 0)
+		no_such_order(fcinfo);
+	for (int i = 0; i < (int) lengthof(values); i++)
+	{
+		nulls[i] = !mf_plan_find(0, i + 1, &values[i]);
+		if (i == 0)
+			values[i] = SPI_datumTransfer(values[i], false, -1);
+		else if (i == 1)
+			values[i] = SPI_datumTransfer(values[i], false, UUID_LEN);
+	}
+	SPI_finish();
+	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
 }
 
 /*
- * _count_events(order_id uuid, events integer): what the events of an order's
- * work need of it; the number is that of the last.
+ * _count_events(order_id uuid, events integer): the caller, who holds the
+ * order's row, has written so many events of its work.  After them, so that
+ * what a trigger of somebody's tells then has later numbers and ids.
  */
 PGDLLEXPORT Datum
 mesflow_count_events(PG_FUNCTION_ARGS)
 {
+	const MfStep step = {.quiet = true,.events = PG_GETARG_INT32(1)};
 	Update		work = {.plan = &count_plan};
 
+	work.values[0] = PG_GETARG_DATUM(0);
 	work.values[1] = PG_GETARG_DATUM(1);
-	return order_row(fcinfo, &work, PG_GETARG_INT32(1));
+	mf_spi_connect();
+	mf_step_run(&step, update, &work);
+	if (work.rows == 0)
+		no_such_order(fcinfo);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /*
  * _follow_work(order_id uuid, to_status text, actor text): the step that an
- * order makes because of its work; false where its flow has no such step.
+ * order makes because of its work; false where its flow has no such step, and
+ * on hold.
  */
 PGDLLEXPORT Datum
 mesflow_follow_work(PG_FUNCTION_ARGS)
@@ -350,6 +347,7 @@ mesflow_follow_work(PG_FUNCTION_ARGS)
 	const MfStep step = {.sums = true,.actor = text_to_cstring(PG_GETARG_TEXT_PP(2))};
 	char	   *to = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	Update		work = {.plan = &status_plan};
+	const MfStatus *status;
 	char	   *from;
 
 	work.values[0] = PG_GETARG_DATUM(0);
@@ -358,6 +356,12 @@ mesflow_follow_work(PG_FUNCTION_ARGS)
 	if (mf_plan_run(&lock_plan, work.values, NULL) == 0)
 		no_such_order(fcinfo);
 	from = mf_plan_text(0, 1);
+	status = mf_flow_status(from);
+	if (status != NULL && status->hold)
+	{
+		SPI_finish();
+		PG_RETURN_BOOL(false);
+	}
 	if (mf_flow_status(to) != NULL && mf_flow_step(from, to, true) == MF_FLOW_ALLOWED)
 		mf_step_run(&step, update, &work);
 	SPI_finish();

@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "mesflow.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -42,7 +43,7 @@ PG_FUNCTION_INFO_V1(mesflow_claim_work_order);
  * How long a claim waits for an order that somebody else holds.  Below the
  * time after which deadlocks are looked for.
  */
-#define PATIENCE		"500ms"
+#define PATIENCE_MS		500
 
 static MfPlan station_plan = {
 	.sql = "SELECT CASE WHEN s.processes OPERATOR(pg_catalog.<>) '{}' OR s.operations OPERATOR(pg_catalog.<>) '{}' THEN"
@@ -67,21 +68,21 @@ static MfPlan free_plan = {
 /*
  * Locks the first of the candidates that nobody holds, in their order: that
  * of the array.  What locks inside of LATERAL is done for one candidate after
- * the other, whatever the planner thinks of the tables' sizes.
+ * the other, whatever the planner thinks of the tables' sizes; that the state
+ * is hidden in an expression leaves it nothing but the primary keys.
  */
 static MfPlan try_plan = {
 	.sql = "SELECT c.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (order_id, id)"
-	" CROSS JOIN LATERAL (SELECT " MF_WORK_COLUMNS ", o.status FROM mesflow.orders o"
+	" CROSS JOIN LATERAL (SELECT " MF_WORK_COLUMNS " FROM mesflow.orders o"
 	" JOIN mesflow._work_orders w ON w.id OPERATOR(pg_catalog.=) u.id"
-	" WHERE o.id OPERATOR(pg_catalog.=) u.order_id AND w.state OPERATOR(pg_catalog.=) 'queued'"
+	" WHERE o.id OPERATOR(pg_catalog.=) u.order_id AND o.status OPERATOR(pg_catalog.=) ANY ($4)"
+	" AND (w.state OPERATOR(pg_catalog.||) '') OPERATOR(pg_catalog.=) 'queued'"
 	" FOR NO KEY UPDATE OF o, w SKIP LOCKED) c LIMIT $3",
 	.by_index = true,
 	.writes = true,
-	.arguments = 3,
-	.types = {UUIDARRAYOID, UUIDARRAYOID, INT8OID}
+	.arguments = 4,
+	.types = {UUIDARRAYOID, UUIDARRAYOID, INT8OID, TEXTARRAYOID}
 };
-
-#define TRY_STATUS	(MF_WORK_COLUMN_COUNT + 1)
 
 /* The order of the first of them that is free, whoever holds it. */
 static MfPlan still_free_plan = {
@@ -171,15 +172,6 @@ ids_array(const pg_uuid_t *ids, int count)
 	return PointerGetDatum(construct_array(values, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }
 
-/* May its order's work be done?  It may have been put on hold just now. */
-static bool
-is_workable(uint64 row)
-{
-	const MfStatus *status = mf_flow_status(mf_plan_text(row, TRY_STATUS));
-
-	return status != NULL && status->workable;
-}
-
 /*
  * Takes what is still wanted of these candidates, and is neither taken nor
  * held by somebody else.  Where that is nothing at all, notes who holds what
@@ -188,15 +180,14 @@ is_workable(uint64 row)
 static void
 try_candidates(Claim *claim, const pg_uuid_t *orders, const pg_uuid_t *ids, int count)
 {
-	Datum		values[3] = {ids_array(orders, count), ids_array(ids, count),
-	Int64GetDatum(claim->wanted - claim->count)};
+	Datum		values[4] = {ids_array(orders, count), ids_array(ids, count),
+	Int64GetDatum(claim->wanted - claim->count), mf_flow_workable()};
 	int			rows = (int) mf_plan_run(&try_plan, values, NULL);
 	int			first = claim->count;
 	Datum		order_id;
 
 	for (int i = 0; i < rows; i++)
-		if (is_workable(i))
-			mf_work_row(&claim->taken[claim->count++], i);
+		mf_work_row(&claim->taken[claim->count++], i);
 	for (int i = first; i < claim->count; i++)
 		mf_work_assign(&claim->taken[i], claim->operator.code, claim->station);
 	if (claim->count == 0 && !claim->met_locked && mf_plan_run(&still_free_plan, &values[1], NULL) > 0)
@@ -245,14 +236,18 @@ go_down(Claim *claim)
 	} while (claim->count < claim->wanted && count == asked);
 }
 
-/* Waits for the order that was locked, with the patience that we have. */
+/* Waits for the order that was locked, as long as the deadline and the caller let us. */
 static void
-wait_for(const pg_uuid_t *order_id)
+wait_for(const pg_uuid_t *order_id, TimestampTz deadline)
 {
 	Datum		value = UUIDPGetDatum(order_id);
 	int			level = NewGUCNestLevel();
+	int			patience = (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
-	(void) set_config_option("lock_timeout", PATIENCE, PGC_USERSET, PGC_S_SESSION,
+	patience = Max(patience, 1);
+	if (LockTimeout > 0)
+		patience = Min(patience, LockTimeout);
+	(void) set_config_option("lock_timeout", psprintf("%d", patience), PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	(void) mf_plan_run(&wait_plan, &value, NULL);
 	AtEOXact_GUC(true, level);
@@ -265,20 +260,21 @@ wait_for(const pg_uuid_t *order_id)
  * longer.
  */
 static bool
-wait_and_go_down(Claim *claim)
+wait_and_go_down(Claim *claim, TimestampTz deadline)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool again = false;
+	pg_uuid_t	order_id = claim->locked_order;
+	volatile bool waited = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		wait_for(&claim->locked_order);
+		wait_for(&order_id, deadline);
+		waited = true;
 		claim->met_locked = false;
 		go_down(claim);
-		again = claim->count == 0 && claim->met_locked;
 		if (claim->count > 0)
 			ReleaseCurrentSubTransaction();
 		else
@@ -294,29 +290,35 @@ wait_and_go_down(Claim *claim)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		if (waited || error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 			ReThrowError(error);
 		FreeErrorData(error);
-		again = false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	return again;
+
+	/* Held by something else than its order's row: nothing to wait for. */
+	return waited && claim->count == 0 && claim->met_locked &&
+		memcmp(&order_id, &claim->locked_order, sizeof(order_id)) != 0;
 }
 
 static void
-take(Claim *claim)
+take(Claim *claim, const char *code)
 {
+	TimestampTz deadline;
+	bool		holds_orders;
+
 	find_kinds(claim);
-	if (claim->operator.room == 0)
-		mf_operator_refuse(&claim->operator);
+	mf_operator_need_room(&claim->operator, code);
 	claim->wanted = Min(claim->wanted, claim->operator.room);
-	(void) mf_work_return_abandoned(MOST_ABANDONED);
+	holds_orders = mf_work_return_abandoned(MOST_ABANDONED, NULL) > 0;
 	go_down(claim);
-	if (claim->count == 0 && claim->met_locked)
-		while (wait_and_go_down(claim))
-			CHECK_FOR_INTERRUPTS();
+	if (claim->count > 0 || !claim->met_locked || holds_orders)
+		return;
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE_MS);
+	while (wait_and_go_down(claim, deadline) && GetCurrentTimestamp() < deadline)
+		CHECK_FOR_INTERRUPTS();
 }
 
 static void
@@ -337,6 +339,25 @@ taken_ids(const Claim *claim)
 	for (int i = 0; i < claim->count; i++)
 		ids[i] = claim->taken[i].id;
 	return ids_array(ids, claim->count);
+}
+
+static int
+by_operation(const void *a, const void *b)
+{
+	const MfWork *one = a;
+	const MfWork *other = b;
+	int			order = strcmp(one->process, other->process);
+
+	return order != 0 ? order : strcmp(one->operation, other->operation);
+}
+
+/* In one order of the counters, so that no two wait for each other. */
+static void
+count_claims(Claim *claim)
+{
+	qsort(claim->taken, claim->count, sizeof(MfWork), by_operation);
+	for (int i = 0; i < claim->count; i++)
+		count_claim(&claim->taken[i]);
 }
 
 /* What this request was given before; false: it is new. */
@@ -394,13 +415,12 @@ mesflow_claim_work(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	mf_spi_connect();
 	code = mf_operator_check(fcinfo, 0);
-	mf_operator_lock(&claim->operator, code);
+	mf_operator_lock(code);
 	if (PG_ARGISNULL(3) || !asked_before(code, PG_GETARG_DATUM(3), &work))
 	{
-		take(claim);
-		for (int i = 0; i < claim->count; i++)
-			count_claim(&claim->taken[i]);
+		take(claim, code);
 		work = taken_ids(claim);
+		count_claims(claim);
 		if (!PG_ARGISNULL(3) && claim->count > 0)
 			remember(claim, PG_GETARG_DATUM(3), work);
 	}
@@ -426,14 +446,13 @@ mesflow_claim_work_order(PG_FUNCTION_ARGS)
 	mf_check_primary();
 	mf_spi_connect();
 	code = mf_operator_check(fcinfo, 1);
-	mf_operator_lock(&operator, code);
+	mf_operator_lock(code);
 	mf_work_hold(fcinfo, 0, &work, &order);
 	if (!mf_work_is_of(&work, code))
 	{
 		mf_work_check_free(&work);
 		mf_work_check_order(&work, &order);
-		if (operator.room == 0)
-			mf_operator_refuse(&operator);
+		mf_operator_need_room(&operator, code);
 		mf_work_assign(&work, code, NULL);
 		count_claim(&work);
 	}

@@ -38,7 +38,7 @@ static MfPlan nexts_plan = {
 /* What is open of the lots that repeat a work order, lot by lot. */
 static MfPlan repeats_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
-	" AND w.repeats OPERATOR(pg_catalog.=) $2 AND w.state IN ('planned', 'queued', 'assigned', 'started')"
+	" AND w.repeats OPERATOR(pg_catalog.=) $2 AND w.state OPERATOR(pg_catalog.=) ANY ('{planned,queued,assigned,started}'::pg_catalog.text[])"
 	" AND NOT EXISTS (SELECT FROM mesflow._work_orders x WHERE x.order_id OPERATOR(pg_catalog.=) $1"
 	" AND x.lot OPERATOR(pg_catalog.=) w.lot AND x.state OPERATOR(pg_catalog.=) 'finished')"
 	" ORDER BY w.lot DESC, w.step",
@@ -51,8 +51,7 @@ static MfPlan repeats_plan = {
 /* Is the item cancelled, and has its work been planned anew since? */
 static MfPlan item_plan = {
 	.sql = "SELECT i.cancelled_at IS NOT NULL, EXISTS (SELECT FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
-	" AND w.item OPERATOR(pg_catalog.=) $2 AND w.nth OPERATOR(pg_catalog.>) $3 AND w.nth OPERATOR(pg_catalog.=) w.lot"
-	" AND w.step OPERATOR(pg_catalog.=) 1 AND w.repeats IS NULL)"
+	" AND w.item OPERATOR(pg_catalog.=) $2 AND w.plan OPERATOR(pg_catalog.>) $3)"
 	" FROM mesflow._order_items i WHERE i.id OPERATOR(pg_catalog.=) $2",
 	.by_index = true,
 	.writes = true,
@@ -69,11 +68,11 @@ static MfPlan item_plan = {
 static bool
 is_followed(const MfWork *work, const MfWorkOrder *order)
 {
-	Datum		values[3] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->item), Int32GetDatum(work->nth)};
+	Datum		values[3] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->item), Int32GetDatum(work->plan)};
 	Datum		is_cancelled;
 	Datum		is_replanned;
 
-	if ((!order->workable && !order->hold) || mf_plan_run(&item_plan, values, NULL) == 0)
+	if (!(order->workable || order->held) || mf_plan_run(&item_plan, values, NULL) == 0)
 		return false;
 	(void) mf_plan_find(0, 1, &is_cancelled);
 	(void) mf_plan_find(0, 2, &is_replanned);

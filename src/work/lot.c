@@ -23,7 +23,7 @@ static MfPlan last_plan = {
 static MfPlan open_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
 	" AND w.lot OPERATOR(pg_catalog.=) $2 AND w.step OPERATOR(pg_catalog.>=) $3"
-	" AND w.state IN ('planned', 'queued', 'assigned', 'started') ORDER BY w.step",
+	" AND w.state OPERATOR(pg_catalog.=) ANY ('{planned,queued,assigned,started}'::pg_catalog.text[]) ORDER BY w.step",
 	.by_index = true,
 	.writes = true,
 	.arguments = 3,
@@ -33,11 +33,11 @@ static MfPlan open_plan = {
 static MfPlan steps_plan = {
 	.sql = "SELECT DISTINCT ON (w.step) w.step, w.operation, w.kind FROM mesflow._work_orders w"
 	" WHERE w.order_id OPERATOR(pg_catalog.=) $1 AND w.item OPERATOR(pg_catalog.=) $2 AND w.step OPERATOR(pg_catalog.<=) $3"
-	" ORDER BY w.step, w.nth DESC",
+	" AND w.plan OPERATOR(pg_catalog.=) $4 ORDER BY w.step, w.nth DESC",
 	.by_index = true,
 	.writes = true,
-	.arguments = 3,
-	.types = {UUIDOID, UUIDOID, INT4OID}
+	.arguments = 4,
+	.types = {UUIDOID, UUIDOID, INT4OID, INT4OID}
 };
 
 static MfPlan kind_plan = {
@@ -68,11 +68,7 @@ kind_of(const char *process, const char *operation)
 		/* Somebody else may add it now, too: then this waits for that. */
 		(void) mf_plan_run(&add_kind_plan, values, NULL);
 		if (mf_plan_run(&kind_plan, values, NULL) == 0)
-			ereport(ERROR,
-					(errcode(MF_ERRCODE_CONFLICT),
-					 errmsg("operation \"%s\" was planned at the same moment by another transaction", operation),
-					 errdetail("This transaction is older than that and does not see it."),
-					 errhint("Repeat it.")));
+			elog(ERROR, "operation \"%s\" of process \"%s\" has no number", operation, process);
 	}
 	(void) mf_plan_find(0, 1, &kind);
 	return DatumGetInt32(kind);
@@ -133,7 +129,7 @@ mf_lot_plan(const MfWork *item, Datum operations, MfNews *news)
 	deconstruct_array(DatumGetArrayTypeP(operations), TEXTOID, -1, false, TYPALIGN_INT,
 					  &names, NULL, &count);
 	work.steps = count;
-	work.lot = last + 1;
+	work.lot = work.plan = last + 1;
 	for (int i = 0; i < count; i++)
 	{
 		work.nth = last + 1 + i;
@@ -144,7 +140,7 @@ mf_lot_plan(const MfWork *item, Datum operations, MfNews *news)
 	}
 }
 
-/* What the plan of an item was, up to a step. */
+/* What the plan of a work order was, up to a step. */
 typedef struct Step
 {
 	int			step;
@@ -155,7 +151,8 @@ typedef struct Step
 static int
 read_steps(const MfWork *work, int upto, Step **steps)
 {
-	Datum		values[3] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->item), Int32GetDatum(upto)};
+	Datum		values[4] = {UUIDPGetDatum(&work->order_id), UUIDPGetDatum(&work->item), Int32GetDatum(upto),
+	Int32GetDatum(work->plan)};
 	int			count = (int) mf_plan_run(&steps_plan, values, NULL);
 
 	*steps = palloc(Max(count, 1) * sizeof(Step));

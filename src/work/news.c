@@ -3,9 +3,11 @@
  *		Events about the work of an order: collected while its work is
  *		written, then numbered and written at once.
  *
- * The order's row is counted up once for all of them.  A body is what the
- * order's partner may see, so it names no operator: those are people.  The
- * column operator of the outbox does.
+ * The order's row is counted up once for all of them, when they are written:
+ * a trigger of somebody's that tells of something then comes after them.
+ *
+ * A body is what the order's partner may see, so it names no operator: those
+ * are people.  The column operator of the outbox does.
  */
 #include "postgres.h"
 
@@ -17,20 +19,28 @@
 #include "utils/timestamp.h"
 #include "work.h"
 
-static MfPlan count_plan = {
-	.sql = "SELECT c.partner, c.correlation_id, c.seq, c.traceparent, c.number, c.external_ref, c.status"
-	" FROM mesflow._count_events($1, $2) c",
+static MfPlan order_plan = {
+	.sql = "SELECT o.partner, o.correlation_id, o.event_seq, o.traceparent, o.number, o.external_ref, o.status"
+	" FROM mesflow.orders o WHERE o.id OPERATOR(pg_catalog.=) $1",
 	.by_index = true,
 	.writes = true,
-	.arguments = 2,
-	.types = {UUIDOID, INT4OID}
+	.arguments = 1,
+	.types = {UUIDOID}
 };
 
-/* In the order of count_plan. */
+/* In the order of order_plan. */
 enum
 {
 	ORDER_PARTNER = 1, ORDER_CORRELATION_ID, ORDER_SEQ, ORDER_TRACEPARENT,
 	ORDER_NUMBER, ORDER_EXTERNAL_REF, ORDER_STATUS
+};
+
+static MfPlan count_plan = {
+	.sql = "SELECT mesflow._count_events($1, $2)",
+	.by_index = true,
+	.writes = true,
+	.arguments = 2,
+	.types = {UUIDOID, INT4OID}
 };
 
 /* An event that waits for its number. */
@@ -145,18 +155,20 @@ mf_news_write(MfNews *news)
 
 	if (news->items == NIL)
 		return;
-	(void) mf_plan_run(&count_plan, values, NULL);
+	if (mf_plan_run(&order_plan, values, NULL) == 0)
+		elog(ERROR, "an order with work is not there");
 	order.id = DatumGetCString(DirectFunctionCall1(uuid_out, values[0]));
 	order.partner = mf_plan_text(0, ORDER_PARTNER);
 	(void) mf_plan_find(0, ORDER_CORRELATION_ID, &value);
 	memcpy(&order.correlation_id, DatumGetUUIDP(value), sizeof(pg_uuid_t));
 	(void) mf_plan_find(0, ORDER_SEQ, &value);
-	seq = DatumGetInt64(value) - list_length(news->items);
+	seq = DatumGetInt64(value);
 	order.traceparent = mf_plan_text(0, ORDER_TRACEPARENT);
 	order.number = mf_plan_text(0, ORDER_NUMBER);
 	order.external_ref = mf_plan_text(0, ORDER_EXTERNAL_REF);
 	order.status = mf_plan_text(0, ORDER_STATUS);
 	foreach(cell, news->items)
 		write_item(news, &order, lfirst(cell), ++seq);
+	(void) mf_plan_run(&count_plan, values, NULL);
 	news->items = NIL;
 }

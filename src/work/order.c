@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(mesflow_cancel_item_work);
 #define MF_STATUS_PRODUCED	"produced"
 
 static MfPlan lock_plan = {
-	.sql = "SELECT o.status, o.number FROM mesflow.orders o WHERE o.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+	.sql = "SELECT o.status, o.number, o.held_from FROM mesflow.orders o WHERE o.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 	.by_index = true,
 	.writes = true,
 	.arguments = 1,
@@ -57,7 +57,7 @@ static MfPlan items_plan = {
 
 static MfPlan open_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
-	" AND w.state IN ('planned', 'queued', 'assigned', 'started') AND ($2 IS NULL OR w.item OPERATOR(pg_catalog.=) $2) ORDER BY w.lot, w.step",
+	" AND w.state OPERATOR(pg_catalog.=) ANY ('{planned,queued,assigned,started}'::pg_catalog.text[]) AND ($2 IS NULL OR w.item OPERATOR(pg_catalog.=) $2) ORDER BY w.lot, w.step",
 	.by_index = true,
 	.writes = true,
 	.arguments = 2,
@@ -67,7 +67,7 @@ static MfPlan open_plan = {
 /* Is anything open, and has anything been finished? */
 static MfPlan done_plan = {
 	.sql = "SELECT EXISTS (SELECT FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1"
-	" AND w.state IN ('planned', 'queued', 'assigned', 'started')),"
+	" AND w.state OPERATOR(pg_catalog.=) ANY ('{planned,queued,assigned,started}'::pg_catalog.text[])),"
 	" EXISTS (SELECT FROM mesflow._work_orders w WHERE w.order_id OPERATOR(pg_catalog.=) $1 AND w.state OPERATOR(pg_catalog.=) 'finished')",
 	.by_index = true,
 	.writes = true,
@@ -88,6 +88,7 @@ mf_work_lock_order(const pg_uuid_t *order_id, MfWorkOrder *order)
 {
 	Datum		value = UUIDPGetDatum(order_id);
 	const MfStatus *status;
+	char	   *held_from;
 
 	if (mf_plan_run(&lock_plan, &value, NULL) == 0)
 		return false;
@@ -96,6 +97,9 @@ mf_work_lock_order(const pg_uuid_t *order_id, MfWorkOrder *order)
 	status = mf_flow_status(order->status);
 	order->workable = status != NULL && status->workable;
 	order->hold = status != NULL && status->hold;
+	held_from = mf_plan_text(0, 3);
+	status = order->hold && held_from != NULL ? mf_flow_status(held_from) : NULL;
+	order->held = status != NULL && status->workable;
 	return true;
 }
 

@@ -23,10 +23,10 @@ enum
 	COL_LOT, COL_REPEATS, COL_QUANTITY, COL_GOOD, COL_SCRAP, COL_STATE,
 	COL_OPERATOR, COL_STATION, COL_QUEUED_AT, COL_ASSIGNED_AT,
 	COL_LEASE_UNTIL, COL_STARTED_AT, COL_FINISHED_AT, COL_CANCELLED_AT,
-	COL_FINISHED_DAY, COL_FINISHED_SHIFT, COL_CONTINUES
+	COL_FINISHED_DAY, COL_FINISHED_SHIFT, COL_CONTINUES, COL_PLAN
 };
 
-StaticAssertDecl(COL_CONTINUES == MF_WORK_COLUMN_COUNT, "a column is not counted");
+StaticAssertDecl(COL_PLAN == MF_WORK_COLUMN_COUNT, "a column is not counted");
 
 static MfPlan find_plan = {
 	.sql = "SELECT " MF_WORK_COLUMNS " FROM mesflow._work_orders w WHERE w.id OPERATOR(pg_catalog.=) $1",
@@ -49,13 +49,13 @@ static MfPlan save_plan = {
 
 static MfPlan insert_plan = {
 	.sql = "INSERT INTO mesflow._work_orders (id, order_id, nth, item, partner, order_number, model, material, process, operation, kind,"
-	" step, steps, lot, repeats, quantity, state, queued_at, continues)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+	" step, steps, lot, repeats, quantity, state, queued_at, continues, plan)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
 	.by_index = true,
 	.writes = true,
-	.arguments = 19,
+	.arguments = 20,
 	.types = {UUIDOID, UUIDOID, INT4OID, UUIDOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID,
-	INT4OID, INT4OID, UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, UUIDOID}
+	INT4OID, INT4OID, UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, UUIDOID, INT4OID}
 };
 
 static MfPlan result_plan = {
@@ -137,6 +137,7 @@ mf_work_row(MfWork *work, uint64 row)
 	work->finished_day = integer(row, COL_FINISHED_DAY);
 	work->finished_shift = mf_plan_text(row, COL_FINISHED_SHIFT);
 	work->is_continued = uuid(row, COL_CONTINUES, &work->continues);
+	work->plan = integer(row, COL_PLAN);
 }
 
 bool
@@ -242,6 +243,7 @@ mf_work_insert(const MfWork *work)
 	add_text(&a, mf_work_state_names[work->state]);
 	add_moment(&a, work->queued_at);
 	add(&a, UUIDPGetDatum(&work->continues), !work->is_continued);
+	add(&a, Int32GetDatum(work->plan), false);
 	(void) mf_plan_run(&insert_plan, a.values, a.nulls);
 }
 

@@ -47,6 +47,7 @@ typedef struct MfWork
 	int			step;
 	int			steps;
 	int			lot;
+	int			plan;			/* nth of the first row of that planning */
 	bool		is_repeat;
 	pg_uuid_t	repeats;
 	int			quantity;
@@ -76,9 +77,9 @@ typedef struct MfWork
 #define MF_WORK_COLUMNS \
 	"w.id, w.order_id, w.nth, w.item, w.partner, w.order_number, w.model, w.material, w.process, w.operation, w.kind," \
 	" w.step, w.steps, w.lot, w.repeats, w.quantity, w.good, w.scrap, w.state, w.operator, w.station, w.queued_at," \
-	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift, w.continues"
+	" w.assigned_at, w.lease_until, w.started_at, w.finished_at, w.cancelled_at, w.finished_day, w.finished_shift, w.continues, w.plan"
 
-#define MF_WORK_COLUMN_COUNT	30
+#define MF_WORK_COLUMN_COUNT	31
 
 /* Row `row` of the last statement. */
 extern void mf_work_row(MfWork *work, uint64 row);
@@ -105,6 +106,7 @@ typedef struct MfWorkOrder
 	char	   *number;
 	bool		workable;
 	bool		hold;
+	bool		held;			/* on hold, and workable before */
 } MfWorkOrder;
 
 /* Locks the order's row; false where there is none. */
@@ -186,14 +188,14 @@ typedef struct MfOperator
  */
 extern char *mf_operator_check(FunctionCallInfo fcinfo, int argument);
 
-/*
- * The same for one who claims: locks it until the transaction ends, and finds
- * how much it may take.  MF423 where it is inactive.
- */
-extern void mf_operator_lock(MfOperator *operator, const char *code);
+/* Holds up other claims of this operator until the transaction ends. */
+extern void mf_operator_lock(const char *code);
 
-/* MF429: it may take nothing more. */
-extern void mf_operator_refuse(const MfOperator *operator) pg_attribute_noreturn();
+/*
+ * For one who wants more, and is locked: how much it may take.  MF423 where
+ * it is inactive, MF429 where it has enough.
+ */
+extern void mf_operator_need_room(MfOperator *operator, const char *code);
 
 /*
  * For a verb about one work order, given by its id: locks its order, and
@@ -233,8 +235,11 @@ extern void mf_work_assign(MfWork *work, const char *operator_code,
 /* Puts assigned or started work back on the list. */
 extern void mf_work_release(MfWork *work, const char *actor, const char *reason);
 
-/* Returns up to so many abandoned claims to the list; how many. */
-extern int	mf_work_return_abandoned(int most);
+/*
+ * Returns up to so many abandoned claims to the list, of one operator or of
+ * all (NULL); how many.  One that cannot be returned is a WARNING.
+ */
+extern int	mf_work_return_abandoned(int most, const char *operator_code);
 
 /* The row of the view work_orders, for a caller in its own context. */
 extern Datum mf_work_result(const pg_uuid_t *id);
