@@ -66,14 +66,15 @@ static MfPlan free_plan = {
 
 /*
  * Locks the first of the candidates that nobody holds, in their order: that
- * of the array, for only nested loops are left to the planner.
+ * of the array.  What locks inside of LATERAL is done for one candidate after
+ * the other, whatever the planner thinks of the tables' sizes.
  */
 static MfPlan try_plan = {
-	.sql = "SELECT " MF_WORK_COLUMNS ", o.status"
-	" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (order_id, id)"
-	" JOIN mesflow.orders o ON o.id OPERATOR(pg_catalog.=) u.order_id"
+	.sql = "SELECT c.* FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS u (order_id, id)"
+	" CROSS JOIN LATERAL (SELECT " MF_WORK_COLUMNS ", o.status FROM mesflow.orders o"
 	" JOIN mesflow._work_orders w ON w.id OPERATOR(pg_catalog.=) u.id"
-	" WHERE w.state OPERATOR(pg_catalog.=) 'queued' LIMIT $3 FOR NO KEY UPDATE OF o, w SKIP LOCKED",
+	" WHERE o.id OPERATOR(pg_catalog.=) u.order_id AND w.state OPERATOR(pg_catalog.=) 'queued'"
+	" FOR NO KEY UPDATE OF o, w SKIP LOCKED) c LIMIT $3",
 	.by_index = true,
 	.writes = true,
 	.arguments = 3,

@@ -17,6 +17,7 @@ $node->sql(q{
 	UPDATE mesflow.systems SET code = 'web' WHERE code = 'shop';
 	UPDATE mesflow.order_statuses SET label = 'Price known', position = 41 WHERE status = 'priced';
 	UPDATE mesflow.order_statuses SET status = 'boxed' WHERE status = 'packed';
+	UPDATE mesflow.order_statuses SET workable = true WHERE status = 'shipped';
 	DELETE FROM mesflow.order_statuses WHERE status = 'produced';
 	DELETE FROM mesflow.order_transitions WHERE (from_status, to_status) = ('priced', 'in_review');
 	DELETE FROM mesflow.order_transitions WHERE (from_status, to_status) = ('in_production', 'cancelled');
@@ -130,6 +131,13 @@ $node->sql("SELECT mesflow.erase_customer('$order{$_}', 'asked for it', 'anna')"
 $node->sql("SELECT mesflow.confirm_receipt('$order{priced}', 'crm', 'CRM-17', 'seen', 'boris'), mesflow.confirm_receipt('$order{boxed}', 'erp')");
 $node->sql("SELECT mesflow.emit('crm.called', 'customer 17', '{\"result\": \"blue\"}'), mesflow.emit('crm.called', '$order{shipped}', '{}', NULL, '$order{shipped}'),"
 	  . " mesflow.emit('stock.low', 'pla', '{}', 'acme')");
+$node->sql(q{
+	INSERT INTO mesflow._work_kinds (process, operation) VALUES ('fdm', 'print');
+	INSERT INTO mesflow._work_orders (id, order_id, nth, item, partner, order_number, model, material, process, operation, kind, step, lot, quantity, state, operator, queued_at)
+		SELECT mesflow._uuid7(), o.id, n, i.id, o.partner, o.number, q.model, q.material, q.process, 'print', 1, 1, n, q.quantity,
+			(ARRAY['queued', 'assigned', 'started', 'finished'])[n], CASE WHEN n > 1 THEN 'olga' END, now()
+		FROM mesflow.orders o JOIN mesflow._order_items i ON i.order_id = o.id AND i.position = 1 JOIN mesflow._quotes q ON q.id = i.quote, generate_series(1, 4) n
+		WHERE o.status IN ('approved', 'in_production', 'on_hold', 'shipped', 'closed')});
 $node->sql("COMMIT PREPARED 'late'");
 $node->sql("SELECT mesflow.request_quote('$known', 'pla', 'fdm', 77)");
 my $pending = $node->sql("SELECT quote FROM mesflow.order_items WHERE order_id = '$order{submitted}'");
@@ -162,7 +170,7 @@ my %desk = (delivered => $desk[1], retry => $desk[2], dead => $desk[4]);
 # Every table is taken along, or named here.
 my %own = (
 	_duties => 'what was done in this database', _nodes => 'the machines of this server', _contents_left => 'made anew by arm()',
-	dashboard_orders => 'made anew by arm()', dashboard_dispatch => 'made anew by arm()',
+	dashboard_orders => 'made anew by arm()', dashboard_dispatch => 'likewise', _orders_by_status => 'likewise',
 	_defaults => 'the installation\'s', _endpoint_troubles => 'what troubled endpoints there', _delivery_news => 'what the worker of that server had still to hear', _delivery_lives => 'how that worker began');
 my @tables = split /\n/, $node->sql(q{
 	SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mesflow'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -180,6 +188,13 @@ my @settings = qw(partners systems order_statuses order_transitions limits expec
 my $numbers = "SELECT (SELECT last_value FROM mesflow._outbox_ids), (SELECT last_value FROM mesflow._order_numbers), (SELECT last_value FROM mesflow._job_ids)";
 my %find = map { $_ => "SELECT o.id FROM mesflow.find_orders('$_') o" } ('PRICED', 'crm-17', 'priced@example.com', 'vera returned', substr($order{held}, 0, 24));
 my $timelines = 'SELECT o.external_ref, t.* FROM mesflow.orders o, mesflow.order_timeline(o.id) t ORDER BY o.id';
+
+# What dashboards show is not taken along.
+my $shown = q{SELECT 'order', o.external_ref, to_jsonb(d) - 'as_of' FROM mesflow.dashboard_orders d JOIN mesflow.orders o ON o.id = d.order_id WHERE o.external_ref <> 'BOXED'
+	UNION ALL SELECT 'work', d.number, to_jsonb(d) - 'as_of' FROM mesflow.dashboard_dispatch d};
+my $board = $node->sql($shown);
+cmp_ok(scalar(grep { /^work/ } split /\n/, $board), '>=', 6, 'there is work on the list');
+is($node->sql('SELECT count(*) FROM mesflow._own_row_differences()'), 0, 'what is shown is exact');
 
 # look(NODE): what questions and tables answer, by name.
 sub look
@@ -253,6 +268,8 @@ sub lives_on
 	{
 		same($copy->sql("SELECT t::text FROM mesflow.$table t"), $before->{$table}, "$how: armed, $table are as they were");
 	}
+	is($copy->sql('SELECT count(*) FROM mesflow._own_row_differences()'), 0, "$how: armed, dashboards are exact");
+	same($copy->sql($shown), $board, "$how: and show the same") unless $prices;
 	my $lag = $copy->sql("SELECT string_agg(name || ' ' || lag_events, ' ' ORDER BY name) FROM mesflow.consumers WHERE name <> 'never'");
 	is($lag, join(' ', map { "$_ " . (@{ $left{$_} } + (/all|half/ ? 1 : 0)) } qw(acme all erp half)), "$how: consumers tells what they have to read")
 	  unless $prices;
