@@ -129,7 +129,7 @@ DECLARE
   o record;
 BEGIN
   FOR o IN SELECT l.*, row_number() OVER () AS n, count(*) OVER () AS all_orders
-             FROM (SELECT d.* FROM mesflow.order_statuses s JOIN mesflow.dashboard_orders d ON d.status = s.status
+             FROM (SELECT d.* FROM mesflow.order_statuses s JOIN mesflow._orders_by_status b ON b.status = s.status JOIN mesflow.dashboard_orders d ON d.order_id = b.order_id
                     WHERE s.hold AND d.work_total > d.work_done ORDER BY d.status_since, d.order_id) l LOOP
     IF o.n = 1 THEN
       RETURN NEXT ' ' || mesflow._cell(format('On hold with work: %s', o.all_orders), 79);

@@ -17,7 +17,7 @@
 #include "compat.h"
 #include "dashboard.h"
 #include "executor/executor.h"
-#include "nodes/makefuncs.h"
+#include "tables.h"
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
@@ -43,18 +43,28 @@ is_plain(const MfOwnTable *table, Relation relation, const MfOwnRow *row)
 	return true;
 }
 
+/* A row for the indexes. */
+typedef struct Entries
+{
+	Relation	relation;
+	HeapTuple	tuple;
+	bool		summarizing;
+} Entries;
+
 /* By the executor's own routine, which knows all kinds of indexes. */
 static void
-add_index_entries(Relation relation, HeapTuple tuple, bool summarizing)
+add_index_entries(void *arg)
 {
+	const Entries *entries = arg;
 	EState	   *state = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsHeapTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(entries->relation),
+													&TTSOpsHeapTuple);
 
-	InitResultRelInfo(result, relation, 0, NULL, 0);
+	InitResultRelInfo(result, entries->relation, 0, NULL, 0);
 	ExecOpenIndices(result, false);
-	ExecStoreHeapTuple(tuple, slot, false);
-	mf_compat_add_index_entries(result, slot, state, summarizing);
+	ExecStoreHeapTuple(entries->tuple, slot, false);
+	mf_compat_add_index_entries(result, slot, state, entries->summarizing);
 	ExecDropSingleTupleTableSlot(slot);
 	ExecCloseIndices(result);
 	FreeExecutorState(state);
@@ -72,30 +82,29 @@ form(Relation relation, MfOwnRow *row)
 bool
 mf_dashboard_heap_insert(const MfOwnTable *table, Relation relation, MfOwnRow *row)
 {
-	HeapTuple	tuple;
+	Entries		entries = {.relation = relation};
 
 	if (!is_plain(table, relation, row))
 		return false;
-	tuple = form(relation, row);
-	heap_insert(relation, tuple, GetCurrentCommandId(true), 0, NULL);
-	add_index_entries(relation, tuple, false);
+	entries.tuple = form(relation, row);
+	heap_insert(relation, entries.tuple, GetCurrentCommandId(true), 0, NULL);
+	mf_as_owner(add_index_entries, &entries);
 	return true;
 }
 
 bool
 mf_dashboard_heap_update(const MfOwnTable *table, Relation relation, MfOwnRow *row)
 {
-	HeapTuple	tuple;
-	bool		summarizing;
-	bool		needs_entries;
+	Entries		entries = {.relation = relation};
+	bool		needed;
 
 	if (!is_plain(table, relation, row))
 		return false;
-	tuple = form(relation, row);
-	if (!mf_compat_heap_update(relation, &row->place, tuple, &needs_entries, &summarizing))
+	entries.tuple = form(relation, row);
+	if (!mf_compat_heap_update(relation, &row->place, entries.tuple, &needed, &entries.summarizing))
 		return false;
-	if (needs_entries)
-		add_index_entries(relation, tuple, summarizing);
+	if (needed)
+		mf_as_owner(add_index_entries, &entries);
 	return true;
 }
 

@@ -72,6 +72,7 @@ INSERT INTO mesflow.dashboard_orders (order_id, number, partner, external_ref, s
   SELECT gen_random_uuid(), 900000 + n, 'partner-' || repeat('x', 40), n, CASE WHEN n <= 35 THEN 'on_hold' ELSE 'approved' END, now() - interval '1 day 1 min' + n * interval '1 ms', 0, now() + n * interval '1 ms', '2026-01-01', 1, 1000, 99999,
          ARRAY['anna', 'boris', repeat('o', 100)], ARRAY['stuck', 'late', 'lost', 'jeopardy'], now()
     FROM generate_series(1, 100) n;
+INSERT INTO mesflow._orders_by_status SELECT d.status, d.created_at, d.order_id FROM mesflow.dashboard_orders d WHERE d.number LIKE '9%';
 INSERT INTO mesflow._work_orders (id, order_id, nth, item, partner, order_number, model, material, process, operation, kind, step, steps, lot, quantity, state, operator, station, queued_at, assigned_at, lease_until)
   SELECT gen_random_uuid(), gen_random_uuid(), 1, gen_random_uuid(), 'shop', 800000 + n, gen_random_uuid(), 'pla', 'fdm', repeat('p', 60), 0, 1, 1, 1, 2000000000, 'assigned', 'operator-' || lpad(n::text, 40, '0'), repeat('s', 60), now(), now(), now() + interval '3 days'
     FROM generate_series(1, 50) n;
@@ -84,7 +85,7 @@ SELECT max(length(l)) AS longest FROM regexp_split_to_table(mesflow.floor_report
 -- What could read history goes by index: no table as a whole.
 CREATE VIEW test.scans AS
   SELECT sum(pg_stat_get_xact_numscans(c.oid)) AS n FROM pg_class c
-   WHERE c.oid IN ('mesflow._work_orders'::regclass, 'mesflow.dashboard_operators'::regclass, 'mesflow.dashboard_orders'::regclass, 'mesflow.orders'::regclass);
+   WHERE c.oid IN ('mesflow._work_orders'::regclass, 'mesflow.dashboard_operators'::regclass, 'mesflow.dashboard_orders'::regclass, 'mesflow._orders_by_status'::regclass, 'mesflow.orders'::regclass);
 BEGIN;
 SELECT n AS before FROM test.scans \gset
 SELECT length(mesflow.floor_report()) > 0 AS told;

@@ -185,25 +185,6 @@ SELECT test.wrong();
 DROP TRIGGER "01_meddle" ON mesflow.orders;
 DROP TRIGGER zz_meddle ON mesflow._work_orders;
 
--- Whoever may submit an order and no more, and whoever may only move one.
-CREATE ROLE regress_own_app IN ROLE mesflow_app;
-CREATE ROLE regress_own_manager IN ROLE mesflow_manager;
-GRANT USAGE ON SCHEMA test TO regress_own_app, regress_own_manager;
-SET ROLE regress_own_app;
-SELECT mesflow.submit_order('shop', 'by the app', :'one') AS app \gset
-SELECT status, items FROM mesflow.dashboard_orders WHERE order_id = :'app';
-SELECT test.answer(s) FROM unnest(ARRAY['UPDATE mesflow.dashboard_orders SET priority = 1', 'DELETE FROM mesflow.dashboard_dispatch', 'SELECT mesflow._rebuild_own_rows()']) s;
-SET ROLE regress_own_manager;
-SET search_path = pg_temp;
-UPDATE mesflow.orders SET status = 'approved', priority = 9 WHERE id = :'app';
-RESET search_path;
-SELECT status, priority FROM mesflow.dashboard_orders WHERE order_id = :'app';
-RESET ROLE;
-REVOKE USAGE ON SCHEMA test FROM regress_own_app, regress_own_manager;
-DROP ROLE regress_own_app, regress_own_manager;
-SET search_path = public;
-SELECT test.wrong();
-
 -- Wrong rows are put right, and only they.
 SELECT test.written() IS NOT NULL AS written;
 SELECT mesflow._rebuild_own_rows(), test.written();
@@ -240,6 +221,31 @@ SELECT test.wrong();
 DROP TRIGGER note ON mesflow.dashboard_orders;
 DROP TRIGGER note ON mesflow._orders_by_status;
 DROP TRIGGER note ON mesflow.dashboard_dispatch;
+
+-- Indexes of somebody's: filled with the rights of the tables' owner, whoever submits.
+CREATE FUNCTION test.shout(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN upper($1); END $$;
+REVOKE EXECUTE ON FUNCTION test.shout(text) FROM PUBLIC;
+CREATE INDEX shouted ON mesflow.dashboard_orders (test.shout(partner), status) WHERE items > 0;
+CREATE INDEX summarized ON mesflow.dashboard_dispatch USING brin (queued_at, as_of);
+
+-- Whoever may submit an order and no more, and whoever may only move one.
+CREATE ROLE regress_own_app IN ROLE mesflow_app;
+CREATE ROLE regress_own_manager IN ROLE mesflow_manager;
+GRANT USAGE ON SCHEMA test TO regress_own_app, regress_own_manager;
+SET ROLE regress_own_app;
+SELECT mesflow.submit_order('shop', 'by the app', :'one') AS app \gset
+SELECT status, items FROM mesflow.dashboard_orders WHERE order_id = :'app';
+SELECT test.answer(s) FROM unnest(ARRAY['UPDATE mesflow.dashboard_orders SET priority = 1', 'DELETE FROM mesflow.dashboard_dispatch', 'SELECT mesflow._rebuild_own_rows()']) s;
+SET ROLE regress_own_manager;
+SET search_path = pg_temp;
+UPDATE mesflow.orders SET status = 'approved', priority = 9 WHERE id = :'app';
+RESET search_path;
+SELECT status, priority FROM mesflow.dashboard_orders WHERE order_id = :'app';
+RESET ROLE;
+REVOKE USAGE ON SCHEMA test FROM regress_own_app, regress_own_manager;
+DROP ROLE regress_own_app, regress_own_manager;
+SET search_path = public;
+SELECT test.wrong();
 
 -- Anything at all, in any order: exact after each.
 CREATE PROCEDURE test.play(changes integer) LANGUAGE plpgsql AS $$
@@ -284,6 +290,18 @@ END
 $$;
 CALL test.play(500);
 SELECT dashboard FROM mesflow._own_row_differences();
+-- Each index has them all.
+CREATE FUNCTION test.counts() RETURNS text LANGUAGE sql AS $$
+  SELECT concat_ws(' ', (SELECT count(*) FROM mesflow.dashboard_orders WHERE created_at > '-infinity'), (SELECT count(*) FROM mesflow.dashboard_orders WHERE partner = 'shop'), (SELECT count(*) FROM mesflow.dashboard_orders WHERE due_at > '-infinity'),
+    (SELECT count(*) FROM mesflow.dashboard_orders WHERE alarms <> '{}' AND created_at > '-infinity'), (SELECT count(*) FROM mesflow._orders_by_status WHERE status >= 'a'),
+    (SELECT count(*) FROM mesflow.dashboard_dispatch WHERE rank > -10000000000), (SELECT count(*) FROM mesflow.dashboard_dispatch WHERE kind = 1 AND due_key > '-infinity'), (SELECT count(*) FROM mesflow.dashboard_dispatch WHERE partner = 'shop'))
+$$;
+SET enable_seqscan = off;
+SELECT test.counts() AS counts \gset
+RESET enable_seqscan;
+SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;
+SELECT test.counts() = :'counts' AS same, test.counts() ~ ' 0( |$)' AS none;
+RESET enable_indexscan; RESET enable_indexonlyscan; RESET enable_bitmapscan;
 
 -- Nothing is read from end to end to write a row, however small the tables are; indexes alone, also the first time.
 CREATE VIEW test.scans AS SELECT relname, coalesce(seq_scan, 0) AS scans FROM pg_stat_xact_user_tables WHERE schemaname = 'mesflow' AND relname ~ '^(dashboard_orders|_orders_by_status|dashboard_dispatch|_work_orders|_order_items)$';
