@@ -309,8 +309,7 @@ static void
 take(Claim *claim)
 {
 	find_kinds(claim);
-	if (claim->operator.room == 0)
-		mf_operator_refuse(&claim->operator);
+	mf_operator_check_room(&claim->operator);
 	claim->wanted = Min(claim->wanted, claim->operator.room);
 	(void) mf_work_return_abandoned(MOST_ABANDONED);
 	go_down(claim);
@@ -432,8 +431,7 @@ mesflow_claim_work_order(PG_FUNCTION_ARGS)
 	{
 		mf_work_check_free(&work);
 		mf_work_check_order(&work, &order);
-		if (operator.room == 0)
-			mf_operator_refuse(&operator);
+		mf_operator_check_room(&operator);
 		mf_work_assign(&work, code, NULL);
 		count_claim(&work);
 	}

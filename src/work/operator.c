@@ -91,12 +91,7 @@ mf_operator_lock(MfOperator *operator, const char *code)
 				 errdetail("Operator \"%s\" has just been removed.", code),
 				 errhint("Operators are in mesflow.operators.")));
 	(void) mf_plan_find(0, 1, &found);
-	if (!DatumGetBool(found))
-		ereport(ERROR,
-				(errcode(MF_ERRCODE_NOT_ALLOWED),
-				 errmsg("the operator is not active"),
-				 errdetail("Operator \"%s\" can claim nothing.", code),
-				 errhint("What is claimed already can be started, finished and released. See operators.active.")));
+	operator->is_active = DatumGetBool(found);
 	if (mf_plan_find(0, 2, &found))
 	{
 		operator->most = DatumGetInt32(found);
@@ -107,11 +102,18 @@ mf_operator_lock(MfOperator *operator, const char *code)
 }
 
 void
-mf_operator_refuse(const MfOperator *operator)
+mf_operator_check_room(const MfOperator *operator)
 {
-	ereport(ERROR,
-			(errcode(MF_ERRCODE_OVER_LIMIT),
-			 errmsg("the operator has enough work"),
-			 errdetail("Operator \"%s\" has %d of at most %d work orders.", operator->code, operator->held, operator->most),
-			 errhint("Finish or release one. The cap is operators.max_claims.")));
+	if (!operator->is_active)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_NOT_ALLOWED),
+				 errmsg("the operator is not active"),
+				 errdetail("Operator \"%s\" can claim nothing.", operator->code),
+				 errhint("What is claimed already can be started, finished and released. See operators.active.")));
+	if (operator->room == 0)
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_OVER_LIMIT),
+				 errmsg("the operator has enough work"),
+				 errdetail("Operator \"%s\" has %d of at most %d work orders.", operator->code, operator->held, operator->most),
+				 errhint("Finish or release one. The cap is operators.max_claims.")));
 }

@@ -175,6 +175,7 @@ extern void mf_work_follow(const pg_uuid_t *order_id, const char *actor);
 typedef struct MfOperator
 {
 	const char *code;
+	bool		is_active;
 	int			room;			/* work orders it may still take */
 	int			held;
 	int			most;			/* -1: no cap */
@@ -188,12 +189,12 @@ extern char *mf_operator_check(FunctionCallInfo fcinfo, int argument);
 
 /*
  * The same for one who claims: locks it until the transaction ends, and finds
- * how much it may take.  MF423 where it is inactive.
+ * how much it may take.
  */
 extern void mf_operator_lock(MfOperator *operator, const char *code);
 
-/* MF429: it may take nothing more. */
-extern void mf_operator_refuse(const MfOperator *operator) pg_attribute_noreturn();
+/* MF423 where it is inactive, MF429 where it may take nothing more. */
+extern void mf_operator_check_room(const MfOperator *operator);
 
 /*
  * For a verb about one work order, given by its id: locks its order, and
