@@ -228,8 +228,12 @@ SELECT * FROM test.unsound_work;
 SELECT test.submit('who', :'three'), test.advance('who', 'approved');
 INSERT INTO mesflow.operators (code, name, login, max_claims) VALUES ('carla', 'Carla', 'regress_mesflow_carla', 2), ('dora', 'Dora', NULL, NULL);
 SELECT test.claim_work('who', 1, 'dora');
+SELECT w.number AS dora_has, w.state FROM mesflow.claim_work('dora', 'foundry', request_id => '00000000-0000-4000-8000-000000000001') w;
 UPDATE mesflow.operators SET active = false WHERE code = 'dora';
 SELECT * FROM test.refused(format('SELECT mesflow.claim_work_order(%L, %L)', test.w('who', 3), 'dora'));
+-- What it was given before it is told again.
+SELECT w.number AS dora_has, w.state FROM mesflow.claim_work('dora', 'foundry', request_id => '00000000-0000-4000-8000-000000000001') w;
+SELECT w.state FROM mesflow.release_work(test.w('who', 6), 'dora', 'no time') w;
 SELECT test.answer('SELECT mesflow.claim_work(''dora'')') AS claim, test.claim_work('who', 1, 'dora') AS again, test.start_work('who', 1, 'dora'), test.finish_work('who', 1, 'dora', 2);
 SELECT test.claim_work('who', 2, 'carla'), test.claim_work('who', 3, 'carla'), test.claim_work('who', 6, 'carla') AS too_many, test.claim_work('who', 3, 'carla') AS again;
 SELECT * FROM test.refused(format('SELECT mesflow.claim_work_order(%L, %L)', test.w('who', 6), 'carla'));
