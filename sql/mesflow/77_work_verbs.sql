@@ -51,8 +51,8 @@ COMMENT ON FUNCTION _return_abandoned(integer) IS 'Puts up to so many claims tha
 CREATE FUNCTION _plan_work() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_plan_work';
 COMMENT ON FUNCTION _plan_work() IS 'Plans or cancels an order''s work, as its status says.';
--- A trigger of somebody's may change the status where another column is set.
-CREATE TRIGGER "20_plan_work" AFTER UPDATE OF status, priority, due_at ON orders FOR EACH ROW EXECUTE FUNCTION _plan_work();
+-- At every UPDATE: a trigger of somebody's may change the status where another column is set.
+CREATE TRIGGER "20_plan_work" AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION _plan_work();
 
 CREATE FUNCTION _cancel_item_work() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_cancel_item_work';

@@ -5,7 +5,8 @@
 CREATE FUNCTION _show_order() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_show_order';
 COMMENT ON FUNCTION _show_order() IS 'Keeps an order''s row of dashboard_orders, and what its rows of dashboard_dispatch have of it.';
-CREATE TRIGGER "10_show_order" AFTER INSERT OR UPDATE OF status, priority, due_at, net, tax, total, currency ON orders FOR EACH ROW EXECUTE FUNCTION _show_order();
+-- At every UPDATE: a trigger of somebody's may change what is shown where another column is set.
+CREATE TRIGGER "10_show_order" AFTER INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION _show_order();
 
 CREATE FUNCTION _show_item() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'mesflow_show_item';

@@ -112,8 +112,7 @@ add_held(const MfPage *page, MfMerge *merge, const MfOrdered *list)
 {
 	MfRows		held = {0};
 	int			count;
-	Datum	   *work = mf_page_ask(&held_plan, page->filters.code[MF_FILTER_OPERATOR], false,
-								   sizeof(pg_uuid_t), &count);
+	Datum	   *work = mf_page_ask(&held_plan, page->filters.code[MF_FILTER_OPERATOR], sizeof(pg_uuid_t), &count);
 
 	for (int i = 0; i < count; i++)
 		mf_rows_find(&held, list, "dashboard_dispatch_pkey", UUIDOID, work[i]);

@@ -11,7 +11,7 @@
  *		status		_orders_by_status		orders_closed, this closed_as
  *		system		the same, each of its	orders_closed, each of its
  *		partner and one of these
- *					the same				orders_closed_partner
+ *					_partner				orders_closed_partner
  *		alarm		_alarm; false: as if it were not asked for
  *		due_before	_due, soonest first
  *		operator	what the operator holds, put in order here
@@ -34,6 +34,7 @@
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "flow.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guc.h"
@@ -137,7 +138,7 @@ read_statuses(Orders *orders)
 	orders->any_status = code[MF_FILTER_STATUS] == NULL && code[MF_FILTER_SYSTEM] == NULL;
 	if (code[MF_FILTER_SYSTEM] != NULL)
 	{
-		orders->status = mf_page_ask(&system_plan, code[MF_FILTER_SYSTEM], false, -1, &orders->status_count);
+		orders->status = mf_page_ask(&system_plan, code[MF_FILTER_SYSTEM], -1, &orders->status_count);
 		for (int i = 0; i < orders->status_count && code[MF_FILTER_STATUS] != NULL; i++)
 			if (strcmp(TextDatumGetCString(orders->status[i]), code[MF_FILTER_STATUS]) == 0)
 				orders->status[kept++] = orders->status[i];
@@ -198,11 +199,25 @@ add_held(const Orders *orders, MfMerge *merge, const MfOrdered *by)
 	const MfFilters *filters = &orders->page.filters;
 	MfRows		held = {0};
 	int			count;
-	Datum	   *ids = mf_page_ask(&held_plan, filters->code[MF_FILTER_OPERATOR], false, sizeof(pg_uuid_t), &count);
+	Datum	   *ids = mf_page_ask(&held_plan, filters->code[MF_FILTER_OPERATOR], sizeof(pg_uuid_t), &count);
 
 	for (int i = 0; i < count; i++)
 		mf_rows_find(&held, by, "dashboard_orders_pkey", UUIDOID, ids[i]);
 	mf_rows_merge(&held, merge, by, !filters->given[MF_FILTER_DUE_BEFORE]);
+}
+
+/* Can an open order have one of the statuses that are asked for? */
+static bool
+may_be_open(const Orders *orders)
+{
+	for (int i = 0; i < orders->status_count; i++)
+	{
+		const MfStatus *status = mf_flow_status(TextDatumGetCString(orders->status[i]));
+
+		if (status != NULL && !status->terminal)
+			return true;
+	}
+	return orders->any_status;
 }
 
 /* NULL: the status decides. */
@@ -217,9 +232,9 @@ open_index(const Orders *orders)
 		return "dashboard_orders_due";
 	if (filters->given[MF_FILTER_ALARM] && filters->alarm)
 		return "dashboard_orders_alarm";
-	if (!orders->any_status)
-		return NULL;
-	return filters->given[MF_FILTER_PARTNER] ? "dashboard_orders_partner" : "dashboard_orders_newest";
+	if (filters->given[MF_FILTER_PARTNER] && may_be_open(orders))
+		return "dashboard_orders_partner";
+	return orders->any_status ? "dashboard_orders_newest" : NULL;
 }
 
 /* Columns of _orders_by_status. */

@@ -252,7 +252,8 @@ run_plan(void *arg)
 	SPI_finish();
 }
 
-static void
+/* False where a plan had to do it. */
+static bool
 write_row(MfOwnTable *table, MfOwnRow *row, MfPlan *plan,
 		  bool (*straight) (const MfOwnTable *, Relation, MfOwnRow *))
 {
@@ -261,27 +262,40 @@ write_row(MfOwnTable *table, MfOwnRow *row, MfPlan *plan,
 
 	if (table->as_of >= 0)
 		mf_dashboard_set(row, table->as_of, TimestampTzGetDatum(GetCurrentTimestamp()));
-	if (!straight(table, relation, row))
-		mf_as_owner(run_plan, &run);
+	if (straight(table, relation, row))
+	{
+		table_close(relation, NoLock);
+		return true;
+	}
+	mf_as_owner(run_plan, &run);
 	table_close(relation, NoLock);
+	return false;
 }
 
 void
 mf_dashboard_insert(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, row, &table->insert, mf_dashboard_heap_insert);
+	(void) write_row(table, row, &table->insert, mf_dashboard_heap_insert);
 }
 
 void
 mf_dashboard_update(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, row, &table->update, mf_dashboard_heap_update);
+	MfOwnRow	now;
+
+	/*
+	 * Somebody who does not hold the order may have written: alarms are
+	 * theirs.
+	 */
+	if (!write_row(table, row, &table->update, mf_dashboard_heap_update) &&
+		mf_dashboard_find(table, row->value, &now))
+		*row = now;
 }
 
 void
 mf_dashboard_remove(MfOwnTable *table, MfOwnRow *row)
 {
-	write_row(table, row, &table->remove, mf_dashboard_heap_remove);
+	(void) write_row(table, row, &table->remove, mf_dashboard_heap_remove);
 }
 
 void

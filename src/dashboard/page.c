@@ -15,6 +15,7 @@
 #include "mesflow.h"
 #include "page.h"
 #include "tables.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/timestamp.h"
@@ -68,23 +69,43 @@ mf_page_next(const MfPage *page, Datum *next)
 	return true;
 }
 
+/* Of a transaction with one snapshot: what had arrived when it first asked. */
+static TimestampTz
+latest_arrived(void)
+{
+	static TimestampTz of_transaction = 0;
+	static TimestampTz arrived = 0;
+
+	if (!IsolationUsesXactSnapshot())
+		return GetLatestXTime();
+	if (of_transaction != GetCurrentTransactionStartTimestamp())
+	{
+		of_transaction = GetCurrentTransactionStartTimestamp();
+		arrived = GetLatestXTime();
+	}
+	return arrived;
+}
+
 /*
  * The rows are never late, so that is when the snapshot was taken: after the
- * statement began, or the transaction, where that has one snapshot.  On a
- * standby it is no later than the last transaction that has arrived.
+ * statement began, the cursor was made, or the transaction began, where that
+ * has one snapshot.  On a standby it is no later than the last transaction
+ * that has arrived.
  */
 TimestampTz
 mf_page_as_of(void)
 {
 	TimestampTz began = IsolationUsesXactSnapshot() ?
 	GetCurrentTransactionStartTimestamp() : GetCurrentStatementStartTimestamp();
-	TimestampTz arrived = RecoveryInProgress() ? GetLatestXTime() : 0;
+	TimestampTz arrived = RecoveryInProgress() ? latest_arrived() : 0;
 
+	if (ActivePortal != NULL && ActivePortal->creation_time < began)
+		began = ActivePortal->creation_time;
 	return arrived != 0 && arrived < began ? arrived : began;
 }
 
 Datum *
-mf_page_ask(MfPlan *plan, const char *code, bool by_value, int length, int *count)
+mf_page_ask(MfPlan *plan, const char *code, int length, int *count)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Datum		value = CStringGetTextDatum(code);
@@ -97,7 +118,7 @@ mf_page_ask(MfPlan *plan, const char *code, bool by_value, int length, int *coun
 	for (int i = 0; i < *count; i++)
 	{
 		(void) mf_plan_find(i, 1, &value);
-		found[i] = datumCopy(value, by_value, length);
+		found[i] = datumCopy(value, false, length);
 	}
 	SPI_finish();
 	return found;

@@ -37,9 +37,8 @@ enum
 	MF_DISPATCH_DUE_KEY
 };
 
-/* The columns above: those of the page, and all. */
+/* Those of the page. */
 #define MF_DISPATCH_SHOWN	MF_DISPATCH_AS_OF
-#define MF_DISPATCH_COLUMNS	MF_DISPATCH_DUE_KEY
 
 #define MF_RANK_FREE		(INT64CONST(1) << 34)
 #define MF_RANK_ALARM		(INT64CONST(1) << 33)
@@ -179,8 +178,7 @@ extern bool mf_page_next(const MfPage *page, Datum *next);
  * The first column of what a statement about a code finds, values of this
  * length, in the current memory context.
  */
-extern Datum *mf_page_ask(MfPlan *plan, const char *code, bool by_value,
-						  int length, int *count);
+extern Datum *mf_page_ask(MfPlan *plan, const char *code, int length, int *count);
 
 /* All that was committed before is on the page. */
 extern TimestampTz mf_page_as_of(void);

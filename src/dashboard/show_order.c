@@ -11,8 +11,10 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "dashboard.h"
+#include "flow.h"
 #include "fmgr.h"
 #include "tables.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -40,22 +42,12 @@ typedef struct Order
 	bool		is_null[ORDER_COLUMNS];
 } Order;
 
-static const MfKey status_key = {
-	.table = "order_statuses",
-	.index = "order_statuses_pkey",
-	.count = 1,
-	.columns = {"status"},
-	.types = {TEXTOID}
-};
-
 static bool
-is_workable(Datum status)
+is_workable(Datum name)
 {
-	Datum		workable;
-	bool		is_null;
+	const MfStatus *status = mf_flow_status(TextDatumGetCString(name));
 
-	return mf_key_find(&status_key, &status, "workable", &workable, &is_null) &&
-		DatumGetBool(workable);
+	return status != NULL && status->workable;
 }
 
 static void
@@ -162,6 +154,31 @@ show_change(const MfOwnRow *shown, const Order *order)
 		mf_dashboard_list_order(&row);
 }
 
+static void
+open_shown(MfOwnRow *row, bool *closed, Relation orders, HeapTuple tuple)
+{
+	Order		order;
+
+	mf_columns_open(orders, tuple, ORDER_COLUMNS, order.value, order.is_null);
+	memset(row->is_null, true, sizeof(row->is_null));
+	fill(row, &order);
+	*closed = !order.is_null[ORDER_CLOSED_AT];
+}
+
+/* Does an UPDATE change anything that is shown?  One that counts events does not. */
+static bool
+changes(TriggerData *trigger)
+{
+	MfOwnRow	before;
+	MfOwnRow	after;
+	bool		was_closed;
+	bool		is_closed;
+
+	open_shown(&before, &was_closed, trigger->tg_relation, trigger->tg_trigtuple);
+	open_shown(&after, &is_closed, trigger->tg_relation, trigger->tg_newtuple);
+	return was_closed != is_closed || mf_dashboard_differs(&mf_dashboard_orders, &before, &after);
+}
+
 /* AFTER INSERT OR UPDATE, row trigger of orders. */
 PGDLLEXPORT Datum
 mesflow_show_order(PG_FUNCTION_ARGS)
@@ -178,6 +195,8 @@ mesflow_show_order(PG_FUNCTION_ARGS)
 		elog(ERROR, "not called as a trigger");
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
 	mf_columns_check(trigger->tg_relation, order_columns, ORDER_COLUMNS, &checked);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && !changes(trigger))
+		return PointerGetDatum(NULL);
 	mf_columns_open(trigger->tg_relation,
 					mf_dashboard_newest(trigger->tg_relation, "orders_pkey", tuple),
 					ORDER_COLUMNS, order.value, order.is_null);

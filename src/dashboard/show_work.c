@@ -113,9 +113,6 @@ mesflow_show_work(PG_FUNCTION_ARGS)
 	/* No row: it has ended, or a restore has still to bring it. */
 	if (!mf_dashboard_find(&mf_dashboard_orders, &after.value[MF_WORK_ORDER_ID], &shown))
 		return PointerGetDatum(NULL);
-	if (is_update || mf_dashboard_waits(&now))
-		mf_dashboard_list(&now, &shown);
-
 	order = shown;
 	count(&order, &after, 1);
 	note_operator(&order, &after);
@@ -126,5 +123,7 @@ mesflow_show_work(PG_FUNCTION_ARGS)
 	}
 	if (mf_dashboard_differs(&mf_dashboard_orders, &shown, &order))
 		mf_dashboard_update(&mf_dashboard_orders, &order);
+	if (is_update || mf_dashboard_waits(&now))
+		mf_dashboard_list(&now, &order);
 	return PointerGetDatum(NULL);
 }

@@ -25,7 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-/* Fixed columns; then two bounds of each of rank, key and id at most. */
+/* Fixed columns; then rank, key and id, or two bounds of rank and two of key. */
 #define MAX_KEYS	(MF_FIXED_MAX + 4)
 
 typedef struct Keys

@@ -149,7 +149,9 @@ holds(Datum who, Datum order_id)
 	Relation	relation = table_open(mf_relation("_work_orders"), AccessShareLock);
 	ScanKeyData keys[2];
 	SysScanDesc scan;
-	bool		found;
+	HeapTuple	tuple;
+	MfWorkRow	work;
+	bool		found = false;
 
 	ScanKeyEntryInitialize(&keys[0], 0, MF_WORK_OPERATOR + 1, BTEqualStrategyNumber,
 						   InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ, who);
@@ -157,7 +159,11 @@ holds(Datum who, Datum order_id)
 				order_id);
 	scan = systable_beginscan(relation, mf_relation("_work_orders_held"), true, NULL,
 							  2, keys);
-	found = HeapTupleIsValid(systable_getnext(scan));
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		mf_dashboard_open_work(&work, relation, tuple);
+		found = mf_dashboard_is_held(&work);
+	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return found;

@@ -240,7 +240,7 @@ column(TriggerData *trigger, HeapTuple tuple, const char *name)
 						SPI_fnumber(RelationGetDescr(trigger->tg_relation), name));
 }
 
-/* AFTER UPDATE OF what people may set, row trigger of orders. */
+/* AFTER UPDATE, row trigger of orders. */
 PGDLLEXPORT Datum
 mesflow_plan_work(PG_FUNCTION_ARGS)
 {
