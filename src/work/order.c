@@ -8,7 +8,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -18,6 +20,7 @@
 #include "miscadmin.h"
 #include "tables.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "work.h"
@@ -195,6 +198,36 @@ mf_work_cancel(MfWork *work, MfNews *news)
 		(void) mf_news_add(news, work, "work.cancelled", work->cancelled_at);
 }
 
+/*
+ * Is any work of the order open?  Without an executor: every step from one
+ * workable status to another, and every return from hold, asks.
+ */
+static bool
+has_open(const pg_uuid_t *order_id)
+{
+	Relation	relation = table_open(mf_relation("_work_orders"), AccessShareLock);
+	AttrNumber	state = (AttrNumber) SPI_fnumber(RelationGetDescr(relation), "state");
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, (AttrNumber) SPI_fnumber(RelationGetDescr(relation), "order_id"), BTEqualStrategyNumber,
+				F_UUID_EQ, UUIDPGetDatum(order_id));
+	scan = systable_beginscan(relation, mf_relation("_work_orders_open"), true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		is_null;
+		char	   *name = TextDatumGetCString(heap_getattr(tuple, state, RelationGetDescr(relation), &is_null));
+
+		found = strcmp(name, mf_work_state_names[MF_WORK_FINISHED]) != 0 &&
+			strcmp(name, mf_work_state_names[MF_WORK_CANCELLED]) != 0;
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
 /* A step of an order, and what it means for its work. */
 typedef struct Step
 {
@@ -220,6 +253,8 @@ follow_step(void *arg)
 		return;
 	to = *found;
 	if (!to.workable && !from.workable && !from.hold)
+		return;
+	if (to.workable && (from.workable || from.hold) && has_open(&step->order_id))
 		return;
 	mf_spi_connect();
 	if (!to.workable)
