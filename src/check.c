@@ -37,6 +37,12 @@ mf_check_length(const char *name, const char *text, int most)
 }
 
 char *
+mf_argument_text(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+char *
 mf_actor(const char *named)
 {
 	if (named != NULL && named[strspn(named, " \t\n")] != '\0')
@@ -48,7 +54,5 @@ mf_actor(const char *named)
 PGDLLEXPORT Datum
 mesflow_actor(PG_FUNCTION_ARGS)
 {
-	char	   *named = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	PG_RETURN_TEXT_P(cstring_to_text(mf_actor(named)));
+	PG_RETURN_TEXT_P(cstring_to_text(mf_actor(mf_argument_text(fcinfo, 0))));
 }

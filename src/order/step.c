@@ -98,12 +98,6 @@ static MfPlan lock_plan = {
 	.types = {UUIDOID}
 };
 
-static char *
-argument_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
 static void
 no_such_order(FunctionCallInfo fcinfo)
 {
@@ -218,12 +212,12 @@ PGDLLEXPORT Datum
 mesflow_advance_order(PG_FUNCTION_ARGS)
 {
 	MfStep		step = {0};
-	char	   *to = argument_text(fcinfo, 1);
+	char	   *to = mf_argument_text(fcinfo, 1);
 
-	step.actor = argument_text(fcinfo, 2);
-	step.note = argument_text(fcinfo, 3);
-	step.system = argument_text(fcinfo, 4);
-	step.expect = argument_text(fcinfo, 5);
+	step.actor = mf_argument_text(fcinfo, 2);
+	step.note = mf_argument_text(fcinfo, 3);
+	step.system = mf_argument_text(fcinfo, 4);
+	step.expect = mf_argument_text(fcinfo, 5);
 	check_texts(step.actor, step.note);
 	mf_check_length("to_status", to, 100);
 	mf_check_length("system", step.system, 100);
@@ -250,8 +244,8 @@ mesflow_set_priority(PG_FUNCTION_ARGS)
 {
 	MfStep		step = {0};
 
-	step.actor = argument_text(fcinfo, 2);
-	step.note = argument_text(fcinfo, 3);
+	step.actor = mf_argument_text(fcinfo, 2);
+	step.note = mf_argument_text(fcinfo, 3);
 	check_texts(step.actor, step.note);
 	step.actor = mf_actor(step.actor);
 	if (PG_ARGISNULL(1))
@@ -270,8 +264,8 @@ mesflow_set_due(PG_FUNCTION_ARGS)
 {
 	MfStep		step = {0};
 
-	step.actor = argument_text(fcinfo, 2);
-	step.note = argument_text(fcinfo, 3);
+	step.actor = mf_argument_text(fcinfo, 2);
+	step.note = mf_argument_text(fcinfo, 3);
 	check_texts(step.actor, step.note);
 	step.actor = mf_actor(step.actor);
 	run(fcinfo, &due_plan, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1), &step);

@@ -80,12 +80,6 @@ static MfPlan customer_plan = {
 	.types = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, BYTEAOID}
 };
 
-static char *
-argument_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
 static void
 check_ref(const char *ref)
 {
@@ -113,7 +107,7 @@ read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 				 errdetail("The partner is NULL."),
 				 errhint("Known partners are in mesflow.partners.")));
 	s->partner = PG_GETARG_DATUM(0);
-	check_ref(argument_text(fcinfo, 1));
+	check_ref(mf_argument_text(fcinfo, 1));
 	s->external_ref = PG_GETARG_DATUM(1);
 	s->items_json = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
 	s->items = mf_asked_items(s->items_json, &s->count);
@@ -132,7 +126,7 @@ read_arguments(FunctionCallInfo fcinfo, MfSubmission *s)
 		s->due_at = PG_GETARG_TIMESTAMPTZ(4);
 		mf_order_check_due(s->due_at);
 	}
-	s->traceparent = argument_text(fcinfo, 5);
+	s->traceparent = mf_argument_text(fcinfo, 5);
 	if (s->traceparent != NULL && !mf_trace_id(s->traceparent, &s->correlation_id))
 	{
 		s->no_traceparent = s->traceparent;

@@ -114,12 +114,6 @@ mf_order_sum(const MfSum *sum)
 	return true;
 }
 
-static char *
-argument_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
 /*
  * _sum_order(order_id uuid, actor text, note text, detail jsonb, touched
  * boolean, any_status boolean): false where there is no such order.
@@ -133,8 +127,8 @@ mesflow_sum_order(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(4) || PG_ARGISNULL(5))
 		elog(ERROR, "an argument of _sum_order is NULL");
 	sum.order_id = PG_GETARG_UUID_P(0);
-	step.actor = PG_ARGISNULL(1) ? "mesflow" : mf_actor(argument_text(fcinfo, 1));
-	step.note = argument_text(fcinfo, 2);
+	step.actor = PG_ARGISNULL(1) ? "mesflow" : mf_actor(mf_argument_text(fcinfo, 1));
+	step.note = mf_argument_text(fcinfo, 2);
 	if (!PG_ARGISNULL(3))
 		step.detail = JsonbToCString(NULL, &PG_GETARG_JSONB_P(3)->root, VARSIZE(PG_GETARG_JSONB_P(3)));
 	step.touched = PG_GETARG_BOOL(4);

@@ -110,12 +110,6 @@ check_partner(const char *partner)
 				 errhint("Known partners are in mesflow.partners.")));
 }
 
-static char *
-argument_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
 static Datum
 write_with(MfEvent *event, const StringInfoData *body)
 {
@@ -133,9 +127,9 @@ write_with(MfEvent *event, const StringInfoData *body)
 PGDLLEXPORT Datum
 mesflow_emit(PG_FUNCTION_ARGS)
 {
-	char	   *type = argument_text(fcinfo, 0);
-	char	   *key = argument_text(fcinfo, 1);
-	char	   *partner = argument_text(fcinfo, 3);
+	char	   *type = mf_argument_text(fcinfo, 0);
+	char	   *key = mf_argument_text(fcinfo, 1);
+	char	   *partner = mf_argument_text(fcinfo, 3);
 	MemoryContext caller = CurrentMemoryContext;
 	MfEvent		event;
 	StringInfoData body;
@@ -224,11 +218,11 @@ mesflow_event(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(5))
 		elog(ERROR, "an event has a type, a key and members");
-	mf_event_start(&event, argument_text(fcinfo, 0), argument_text(fcinfo, 1));
-	event.partner = argument_text(fcinfo, 2);
+	mf_event_start(&event, mf_argument_text(fcinfo, 0), mf_argument_text(fcinfo, 1));
+	event.partner = mf_argument_text(fcinfo, 2);
 	if (!PG_ARGISNULL(3))
 		event.correlation_id = PG_GETARG_UUID_P(3);
-	event.traceparent = argument_text(fcinfo, 4);
+	event.traceparent = mf_argument_text(fcinfo, 4);
 	mf_body_start(&body, &event);
 	append_members(&body, PG_GETARG_JSONB_P(5));
 	mf_body_end(&body);

@@ -404,7 +404,7 @@ mesflow_claim_work(PG_FUNCTION_ARGS)
 	uint64		rows;
 
 	mf_check_primary();
-	claim->station = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	claim->station = mf_argument_text(fcinfo, 1);
 	claim->wanted = PG_ARGISNULL(2) ? 1 : PG_GETARG_INT32(2);
 	if (claim->wanted < 1 || claim->wanted > MAX_CLAIM)
 		ereport(ERROR,

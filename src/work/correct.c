@@ -285,18 +285,6 @@ correct(const MfWork *before, MfWork *work, bool being_made, int repeat_from,
 	mf_pay_count(&day, &pay);
 }
 
-static int
-count(FunctionCallInfo fcinfo, int argument)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(MF_ERRCODE_BAD_ARGUMENT),
-				 errmsg("counts not allowed"),
-				 errdetail("%s is NULL.", argument == 1 ? "good" : "scrap"),
-				 errhint("Say how many pieces are good and how many are spoilt.")));
-	return PG_GETARG_INT32(argument);
-}
-
 /*
  * correct_work(work_order uuid, good integer, scrap integer, reason text,
  * actor text, repeat_from text)
@@ -304,7 +292,7 @@ count(FunctionCallInfo fcinfo, int argument)
 PGDLLEXPORT Datum
 mesflow_correct_work(PG_FUNCTION_ARGS)
 {
-	char	   *actor = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	char	   *actor = mf_argument_text(fcinfo, 4);
 	char	   *reason;
 	MfWorkOrder order;
 	MfWork		before;
@@ -323,12 +311,12 @@ mesflow_correct_work(PG_FUNCTION_ARGS)
 				 errdetail("It is %s.", mf_work_state_names[before.state]),
 				 errhint("Counts are given with mesflow.finish_work(), and corrected after that.")));
 	work = before;
-	work.good = count(fcinfo, 1);
-	work.scrap = count(fcinfo, 2);
+	work.good = mf_work_count(fcinfo, 1, "good");
+	work.scrap = mf_work_count(fcinfo, 2, "scrap");
 	mf_work_check_counts(&work, work.good, work.scrap);
 	if (work.good != before.good || work.scrap != before.scrap)
 		correct(&before, &work, is_followed(&work, &order),
-				mf_work_repeat_from(&work, PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5))),
+				mf_work_repeat_from(&work, mf_argument_text(fcinfo, 5)),
 				mf_actor(actor), reason);
 	result = mf_work_result(&work.id);
 	SPI_finish();

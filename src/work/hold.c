@@ -111,6 +111,18 @@ mf_work_check_order(const MfWork *work, const MfWorkOrder *order)
 						 mf_work_number(work))));
 }
 
+int
+mf_work_count(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(MF_ERRCODE_BAD_ARGUMENT),
+				 errmsg("counts not allowed"),
+				 errdetail("%s is NULL.", name),
+				 errhint("Say how many pieces are good and how many are spoilt.")));
+	return PG_GETARG_INT32(argument);
+}
+
 void
 mf_work_check_counts(const MfWork *work, int good, int scrap)
 {

@@ -67,7 +67,7 @@ check_login(const char *role, int column, const char *code)
 char *
 mf_operator_check(FunctionCallInfo fcinfo, int argument)
 {
-	char	   *code = PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	char	   *code = mf_argument_text(fcinfo, argument);
 	char	   *role = GetUserNameFromId(GetOuterUserId(), false);
 	char	   *session = GetUserNameFromId(GetSessionUserId(), false);
 	Datum		values[3];

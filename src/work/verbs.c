@@ -18,12 +18,6 @@ PG_FUNCTION_INFO_V1(mesflow_release_work);
 
 #define MF_STATUS_IN_PRODUCTION	"in_production"
 
-static char *
-argument_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
 /* ---- start --------------------------------------------------------------- */
 
 static void
@@ -134,17 +128,6 @@ mf_work_repeat_from(const MfWork *work, const char *operation)
 	return step;
 }
 
-static void
-need_count(FunctionCallInfo fcinfo, int argument, const char *name)
-{
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(MF_ERRCODE_BAD_ARGUMENT),
-				 errmsg("counts not allowed"),
-				 errdetail("%s is NULL.", name),
-				 errhint("Say how many pieces are good and how many are spoilt.")));
-}
-
 /* The same finish once more, by the same operator. */
 static bool
 has_finished(const MfWork *work, const char *code, int good, int scrap)
@@ -175,20 +158,22 @@ mesflow_finish_work(PG_FUNCTION_ARGS)
 	MfWorkOrder order;
 	MfWork		work;
 	char	   *code;
+	int			good;
+	int			scrap;
 	Datum		result;
 
 	mf_check_primary();
 	mf_spi_connect();
 	code = mf_operator_check(fcinfo, 1);
-	need_count(fcinfo, 2, "good");
-	need_count(fcinfo, 3, "scrap");
+	good = mf_work_count(fcinfo, 2, "good");
+	scrap = mf_work_count(fcinfo, 3, "scrap");
 	mf_work_hold(fcinfo, 0, &work, &order);
-	if (!has_finished(&work, code, PG_GETARG_INT32(2), PG_GETARG_INT32(3)))
+	if (!has_finished(&work, code, good, scrap))
 	{
 		check_started(&work, code);
-		mf_work_check_counts(&work, PG_GETARG_INT32(2), PG_GETARG_INT32(3));
-		finish(&work, code, PG_GETARG_INT32(2), PG_GETARG_INT32(3),
-			   mf_work_repeat_from(&work, argument_text(fcinfo, 4)));
+		mf_work_check_counts(&work, good, scrap);
+		finish(&work, code, good, scrap,
+			   mf_work_repeat_from(&work, mf_argument_text(fcinfo, 4)));
 	}
 	result = mf_work_result(&work.id);
 	SPI_finish();
@@ -200,7 +185,7 @@ mesflow_finish_work(PG_FUNCTION_ARGS)
 char *
 mf_work_reason(FunctionCallInfo fcinfo, int argument)
 {
-	char	   *reason = argument_text(fcinfo, argument);
+	char	   *reason = mf_argument_text(fcinfo, argument);
 
 	if (reason == NULL || reason[strspn(reason, " \t\n")] == '\0')
 		ereport(ERROR,
@@ -218,7 +203,7 @@ mf_work_reason(FunctionCallInfo fcinfo, int argument)
 PGDLLEXPORT Datum
 mesflow_release_work(PG_FUNCTION_ARGS)
 {
-	char	   *actor = argument_text(fcinfo, 3);
+	char	   *actor = mf_argument_text(fcinfo, 3);
 	MfWorkOrder order;
 	MfWork		work;
 	char	   *reason;

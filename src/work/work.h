@@ -216,6 +216,9 @@ extern void mf_work_check_owner(const MfWork *work, const char *operator_code);
 /* MF423 where the order is on hold. */
 extern void mf_work_check_order(const MfWork *work, const MfWorkOrder *order);
 
+/* A count that a verb is given, called `name`; MF400 where it is NULL. */
+extern int	mf_work_count(FunctionCallInfo fcinfo, int argument, const char *name);
+
 /* MF400 where the counts cannot be those of this work order. */
 extern void mf_work_check_counts(const MfWork *work, int good, int scrap);
 
