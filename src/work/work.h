@@ -6,6 +6,7 @@
 #ifndef MF_WORK_H
 #define MF_WORK_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -91,7 +92,7 @@ extern bool mf_work_find(MfWork *work, Datum id);
 extern char *mf_work_number(const MfWork *work);
 
 /* MF404. */
-extern void mf_work_missing(FunctionCallInfo fcinfo, int argument) pg_attribute_noreturn();
+MF_NORETURN extern void mf_work_missing(FunctionCallInfo fcinfo, int argument);
 
 /* Writes what may change: state, people, places, counts, times, lot. */
 extern void mf_work_save(const MfWork *work);
