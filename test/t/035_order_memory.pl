@@ -69,7 +69,7 @@ my $after = $session->query_safe($weigh);
 note("$before bytes, then $after");
 cmp_ok($after - $before, '<=', 64 * 1024, 'a session stays as it is over 3,000 rounds');
 $session->quit;
-is($node->sql("SELECT count(*) FROM mesflow.orders WHERE external_ref LIKE 's%' AND event_seq = 6"), 4000, 'all of them were made');
+is($node->sql("SELECT count(*) FROM mesflow.orders WHERE external_ref LIKE 's%' AND event_seq = 7"), 4000, 'all of them were made');
 is(join("\n", $node->worker_errors), '', 'no error in the log');
 $node->stop;
 done_testing();
