@@ -174,7 +174,7 @@ count_of(const MfClosed *closed, const pg_uuid_t *id)
 {
 	Count		wanted = {.id = *id};
 
-	return bsearch(&wanted, closed->order, closed->count, sizeof(Count), compare);
+	return (Count *) bsearch(&wanted, closed->order, closed->count, sizeof(Count), compare);
 }
 
 static bool
