@@ -8,6 +8,7 @@
 #include "commands/trigger.h"
 #include "dashboard.h"
 #include "fmgr.h"
+#include "page.h"
 #include "tables.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -15,10 +16,6 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(mesflow_show_alarms);
-
-/* What stands above all priorities: an alarm, and above that, to be free. */
-#define RANK_ALARM	(INT64CONST(1) << 33)
-#define RANK_FREE	(INT64CONST(1) << 34)
 
 static bool
 has_alarm(const MfOwnRow *order)
@@ -67,9 +64,9 @@ fill_from_order(MfOwnRow *row, const MfWorkRow *work, const MfOwnRow *order)
 	TimestampTz due_key;
 
 	if (alarm)
-		rank += RANK_ALARM;
+		rank += MF_RANK_ALARM;
 	if (mf_dashboard_is_text(work->value[MF_WORK_STATE], "queued"))
-		rank += RANK_FREE;
+		rank += MF_RANK_FREE;
 	TIMESTAMP_NOEND(due_key);
 	if (!order->is_null[MF_SHOWN_DUE_AT])
 		due_key = DatumGetTimestampTz(order->value[MF_SHOWN_DUE_AT]);
