@@ -121,9 +121,13 @@ ifneq ($(wildcard src/programs/geometry_main.c),)
 PROGRAMS += build/mesflow-geometry
 endif
 
+# The libraries that read models and write pictures are for this program
+# alone, too.
+GEOMETRY_LIBS = -lexpat -ldeflate -ljansson -lpng -lseccomp -lm
+
 build/mesflow-geometry: $(GEOMETRY_OBJS)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(GEOMETRY_OBJS) $(PROGRAM_LDFLAGS) \
-		-lm -lseccomp
+		$(GEOMETRY_LIBS)
 
 SENDER_SOURCES := $(wildcard src/programs/sender_*.c src/programs/command.c \
 	src/frame/*.c src/net/*.c)

@@ -26,13 +26,13 @@
 
 #include "measurement.h"
 
-#define MF_FRAME_PROTOCOL	1
+#define MF_FRAME_PROTOCOL	2
 
 /* The descriptor a program finds its socket on. */
 #define MF_PROGRAM_FD		3
 
 /* Longest frame, header included; both sides refuse longer ones. */
-#define MF_FRAME_MAX		8192
+#define MF_FRAME_MAX		16384
 
 typedef enum MfFrameType
 {

@@ -92,6 +92,8 @@ static const char *const stage_names[] = {
 	[MF_STAGE_WELDING] = "welding",
 	[MF_STAGE_TOPOLOGY] = "topology",
 	[MF_STAGE_MEASURING] = "measuring",
+	[MF_STAGE_WALLS] = "walls",
+	[MF_STAGE_PICTURE] = "picture",
 	[MF_STAGE_DONE] = "done"
 };
 
@@ -178,7 +180,51 @@ static const DefectRow defects[] = {
 	{
 		"crossed_polygons",
 		"Some faces are polygons that cross themselves, so the area may come out too large."
+	},
+	[MF_DEFECT_CRACKS] =
+	{
+		"cracks",
+		"Some corners meet only nearly; the cracks between them were closed."
+	},
+	[MF_DEFECT_T_JUNCTIONS] =
+	{
+		"t_junctions",
+		"Some corners lie on the edges of other triangles; these edges were split there."
+	},
+	[MF_DEFECT_HOLES] =
+	{
+		"holes",
+		"The surface has holes."
+	},
+	[MF_DEFECT_TOUCHING_VERTICES] =
+	{
+		"touching_vertices",
+		"Some surfaces touch in a single point."
+	},
+	[MF_DEFECT_OVERLAPPING_BODIES] =
+	{
+		"overlapping_bodies",
+		"Solid parts overlap, so their shared space is counted more than once."
+	},
+	[MF_DEFECT_SELF_INTERSECTIONS] =
+	{
+		"self_intersections",
+		"The surface passes through itself."
+	},
+	[MF_DEFECT_LEFT_OUT] =
+	{
+		"left_out",
+		"The file holds objects that are not part of the model, such as supports; they were left out."
+	},
+	[MF_DEFECT_EXTENSIONS] =
+	{
+		"extensions",
+		"The file uses extensions of its format that do not count here."
 	}
+};
+
+const double mf_wall_shares[MF_WALL_SHARES] = {
+	0, 0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 1
 };
 
 _Static_assert(lengthof(error_code_names) == MF_ERROR_LAST + 1, "a name each");

@@ -21,7 +21,7 @@
  * with each measurement; a program and a module that disagree do not work
  * together.
  */
-#define MF_ENGINE_VERSION	1
+#define MF_ENGINE_VERSION	2
 
 /* Kinds of defects a measurement can list; one entry each. */
 #define MF_MAX_DEFECTS		32
@@ -92,6 +92,8 @@ typedef enum MfStage
 	MF_STAGE_WELDING,
 	MF_STAGE_TOPOLOGY,
 	MF_STAGE_MEASURING,
+	MF_STAGE_WALLS,				/* and all else that needs rays */
+	MF_STAGE_PICTURE,
 	MF_STAGE_DONE
 } MfStage;
 #define MF_STAGE_LAST		MF_STAGE_DONE
@@ -123,9 +125,17 @@ typedef enum MfDefectCode
 	MF_DEFECT_HUGE,				/* above MF_HUGE_MM: wrong unit? */
 	MF_DEFECT_FLAT,				/* no volume at all */
 	MF_DEFECT_TRAILING_BYTES,	/* bytes after the last triangle, ignored */
-	MF_DEFECT_CROSSED_POLYGONS	/* split into triangles that overlap */
+	MF_DEFECT_CROSSED_POLYGONS, /* split into triangles that overlap */
+	MF_DEFECT_CRACKS,			/* corners that nearly meet; repaired */
+	MF_DEFECT_T_JUNCTIONS,		/* a corner on another triangle's edge; too */
+	MF_DEFECT_HOLES,			/* closed chains of open edges */
+	MF_DEFECT_TOUCHING_VERTICES,	/* surfaces that meet in a point only */
+	MF_DEFECT_OVERLAPPING_BODIES,	/* material that is there twice */
+	MF_DEFECT_SELF_INTERSECTIONS,	/* triangles that pass through others */
+	MF_DEFECT_LEFT_OUT,			/* objects of the file that are no model */
+	MF_DEFECT_EXTENSIONS		/* parts of the format that are not read */
 } MfDefectCode;
-#define MF_DEFECT_LAST		MF_DEFECT_CROSSED_POLYGONS
+#define MF_DEFECT_LAST		MF_DEFECT_EXTENSIONS
 
 /* A model whose longest side is outside of these, in mm, has a wrong unit. */
 #define MF_TINY_MM	1.0
@@ -140,6 +150,28 @@ typedef struct MfDefect
 	bool		repaired;		/* the numbers are those after the repair */
 	double		at[3];			/* one place, mm, the file's own axes */
 } MfDefect;
+
+/* Shares of the walls' area at which the thickness is told; wall_shares. */
+#define MF_WALL_SHARES		9
+extern const double mf_wall_shares[MF_WALL_SHARES];
+
+/*
+ * The model cut into layers of the same height, from its lowest point to its
+ * highest: averages over each layer.  None where there is no volume.
+ */
+#define MF_LAYERS			256
+typedef struct MfLayers
+{
+	int			count;			/* MF_LAYERS or 0 */
+	float		area[MF_LAYERS];	/* of the cross section, mm2 */
+	float		perimeter[MF_LAYERS];	/* length of its outline, mm */
+	float		up[MF_LAYERS];	/* surface that faces up, seen from above,
+								 * mm2: a sum over the layer */
+	float		down[MF_LAYERS];	/* surface that faces down */
+} MfLayers;
+
+/* Longest list of names of extensions, without the terminating zero. */
+#define MF_MAX_EXTENSIONS	160
 
 /*
  * The facts.  Lengths in mm, areas in mm2, volumes in mm3.  A fact that is
@@ -165,10 +197,23 @@ typedef struct MfMeasurement
 	double		bbox_min[3];
 	double		bbox_max[3];
 	double		centroid[3];	/* of the volume; NaN where volume is NaN */
+	double		trapped_volume_mm3; /* of the cavities */
+	double		overlap_volume_mm3; /* counted more than once in the volume */
+	int64_t		holes;			/* closed chains of open edges, in the file */
 	double		min_wall_mm;	/* NaN: not measured */
-	double		overhang_area_mm2;
-	double		support_volume_mm3;
+	double		min_wall_at[3];
+	int64_t		wall_samples;	/* places where walls were measured; fewer
+								 * than triangles: a sample */
+	double		wall_mm[MF_WALL_SHARES];	/* thickness that this share of
+											 * the area is below */
+	double		overhang_area_mm2;	/* faces down, less than 45 degrees off */
+	double		support_volume_mm3; /* under it, down to what is below */
 	double		convex_hull_volume_mm3;
+	double		tight_box_mm[3];	/* sides of the smallest box that stands
+									 * on an axis: two turned, then the height */
+	MfLayers	layers;
+	char		extensions[MF_MAX_EXTENSIONS + 1];	/* of the format, named in
+													 * the file, not read */
 	double		measured_in_ms; /* wall time spent by the engine */
 	int			defect_count;
 	MfDefect	defects[MF_MAX_DEFECTS];
@@ -234,7 +279,7 @@ extern void mf_refuse(MfRefusal *refusal, MfErrorCode code,
  * terminating zero, or 0 where `size` (MF_MEASUREMENT_JSON_MAX is enough) is
  * too small.
  */
-#define MF_MEASUREMENT_JSON_MAX	32768
+#define MF_MEASUREMENT_JSON_MAX	65536
 extern size_t mf_measurement_to_json(const MfMeasurement *m, char *out,
 									 size_t size);
 

@@ -45,19 +45,17 @@ put(Writer *w, const char *format,...)
 }
 
 /*
- * A number with the fewest digits that read back as the same double.  A
- * normal double that has a decimal of 15 digits or fewer is found by the
- * first try, and 17 digits always do (IEEE 754-2008, 5.12.2); subnormal ones
- * hold fewer digits, so there we begin with one.  JSON has no NaN and no
- * infinity: null.  Minus zero is of no use to anybody: 0.
+ * A number with the fewest digits, from `digits` on, that read back as the
+ * same double, or float.  JSON has no NaN and no infinity: null.  Minus zero
+ * is of no use to anybody: 0.
  */
 static void
-put_double(Writer *w, double value)
+put_number(Writer *w, double value, int digits, bool narrow)
 {
+	const int	most = narrow ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
 	char		text[64];
 	char		plain[64];
 	size_t		length = 0;
-	int			digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
 
 	if (!isfinite(value))
 	{
@@ -72,7 +70,8 @@ put_double(Writer *w, double value)
 	for (;; digits++)
 	{
 		snprintf(text, sizeof(text), "%.*g", digits, value);
-		if (digits >= DBL_DECIMAL_DIG || strtod(text, NULL) == value)
+		if (digits >= most || (narrow ? strtof(text, NULL) == (float) value :
+							   strtod(text, NULL) == value))
 			break;
 	}
 
@@ -86,6 +85,17 @@ put_double(Writer *w, double value)
 	}
 	plain[length] = '\0';
 	put(w, "%s", plain);
+}
+
+/*
+ * A normal double that has a decimal of 15 digits or fewer is found by the
+ * first try, and 17 digits always do (IEEE 754-2008, 5.12.2); subnormal ones
+ * hold fewer digits, so there we begin with one.
+ */
+static void
+put_double(Writer *w, double value)
+{
+	put_number(w, value, fabs(value) < DBL_MIN ? 1 : DBL_DIG, false);
 }
 
 static void
@@ -114,6 +124,49 @@ put_key_double(Writer *w, const char *key, double value)
 {
 	put(w, ",\"%s\":", key);
 	put_double(w, value);
+}
+
+static void
+put_key_count(Writer *w, const char *key, int64_t value)
+{
+	put(w, ",\"%s\":%" PRId64, key, value);
+}
+
+/* An array of numbers; null where the first one is not known. */
+static void
+put_key_doubles(Writer *w, const char *key, const double *values, int count)
+{
+	put(w, ",\"%s\":", key);
+	if (!isfinite(values[0]))
+	{
+		put(w, "null");
+		return;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		put(w, i == 0 ? "[" : ",");
+		put_double(w, values[i]);
+	}
+	put(w, "]");
+}
+
+/* A column of the layers. */
+static void
+put_key_layers(Writer *w, const char *key, const MfLayers *layers,
+			   const float *values)
+{
+	put(w, ",\"%s\":", key);
+	if (layers->count == 0)
+	{
+		put(w, "null");
+		return;
+	}
+	for (int i = 0; i < layers->count; i++)
+	{
+		put(w, i == 0 ? "[" : ",");
+		put_number(w, (double) values[i], 1, true);
+	}
+	put(w, "]");
 }
 
 static void
@@ -168,6 +221,7 @@ put_repairs(Writer *w, const MfMeasurement *m, int count)
 size_t
 mf_measurement_to_json(const MfMeasurement *m, char *out, size_t size)
 {
+	static const double nowhere[3] = {NAN, NAN, NAN};
 	Writer		w = {out, size, 0, size == 0};
 	int			count = m->defect_count;
 
@@ -189,11 +243,23 @@ mf_measurement_to_json(const MfMeasurement *m, char *out, size_t size)
 	put(&w, ",\"euler_number\":%" PRId64, m->euler_number);
 	put_defects(&w, m, count);
 	put_repairs(&w, m, count);
+	put_key_double(&w, "trapped_volume_mm3", m->trapped_volume_mm3);
+	put_key_double(&w, "overlap_volume_mm3", m->overlap_volume_mm3);
+	put_key_count(&w, "holes", m->holes);
 	put_key_double(&w, "min_wall_mm", m->min_wall_mm);
+	put_key_point(&w, "min_wall_at", m->wall_samples > 0 ? m->min_wall_at :
+				  nowhere);
+	put_key_count(&w, "wall_samples", m->wall_samples);
+	put_key_doubles(&w, "wall_mm", m->wall_mm, MF_WALL_SHARES);
 	put_key_double(&w, "overhang_area_mm2", m->overhang_area_mm2);
 	put_key_double(&w, "support_volume_mm3", m->support_volume_mm3);
 	put_key_double(&w, "convex_hull_volume_mm3", m->convex_hull_volume_mm3);
+	put_key_doubles(&w, "tight_box_mm", m->tight_box_mm, 3);
 	put_key_point(&w, "centroid", m->centroid);
+	put_key_layers(&w, "layer_area_mm2", &m->layers, m->layers.area);
+	put_key_layers(&w, "layer_perimeter_mm", &m->layers, m->layers.perimeter);
+	put_key_layers(&w, "layer_up_mm2", &m->layers, m->layers.up);
+	put_key_layers(&w, "layer_down_mm2", &m->layers, m->layers.down);
 	put_key_double(&w, "measured_in_ms", m->measured_in_ms);
 	put(&w, ",\"engine_version\":%d", MF_ENGINE_VERSION);
 	put(&w, ",\"format\":\"%s\",\"unit\":\"%s\",\"unit_from\":\"%s\"}",

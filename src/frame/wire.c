@@ -15,6 +15,8 @@
 
 #define FRAME_MAGIC		UINT32_C(0x7266464d)	/* "MFfr" */
 
+#define lengthof(array) (sizeof(array) / sizeof((array)[0]))
+
 /*
  * Writing
  */
@@ -83,6 +85,34 @@ put_defect(MfWriter *out, const MfDefect *defect)
 }
 
 static void
+put_walls(MfWriter *out, const MfMeasurement *m)
+{
+	put_double(out, m->min_wall_mm);
+	put_point(out, m->min_wall_at);
+	put_count(out, m->wall_samples);
+	for (int i = 0; i < MF_WALL_SHARES; i++)
+		put_double(out, m->wall_mm[i]);
+}
+
+static void
+put_layers(MfWriter *out, const MfLayers *layers)
+{
+	const float *columns[] = {
+		layers->area, layers->perimeter, layers->up, layers->down
+	};
+
+	mf_put_small(out, layers->count > 0);
+	for (size_t c = 0; layers->count > 0 && c < lengthof(columns); c++)
+		for (int i = 0; i < MF_LAYERS; i++)
+		{
+			uint32_t	bits;
+
+			memcpy(&bits, &columns[c][i], sizeof(bits));
+			mf_put_bytes(out, bits, 4);
+		}
+}
+
+static void
 put_result(MfWriter *out, const MfMeasurement *m)
 {
 	mf_put_small(out, m->format);
@@ -99,11 +129,17 @@ put_result(MfWriter *out, const MfMeasurement *m)
 	put_point(out, m->bbox_max);
 	put_double(out, m->area_mm2);
 	put_double(out, m->volume_mm3);
+	put_double(out, m->trapped_volume_mm3);
+	put_double(out, m->overlap_volume_mm3);
 	put_point(out, m->centroid);
-	put_double(out, m->min_wall_mm);
+	put_count(out, m->holes);
+	put_walls(out, m);
 	put_double(out, m->overhang_area_mm2);
 	put_double(out, m->support_volume_mm3);
 	put_double(out, m->convex_hull_volume_mm3);
+	put_point(out, m->tight_box_mm);
+	put_layers(out, &m->layers);
+	mf_put_string(out, m->extensions, sizeof(m->extensions));
 	put_double(out, m->measured_in_ms);
 	if (m->defect_count < 0 || m->defect_count > MF_MAX_DEFECTS)
 	{
@@ -344,6 +380,57 @@ get_centroid(MfReader *in, MfMeasurement *m)
 			   "there is a centroid of an unknown volume");
 }
 
+/* All of the shares are known, or none. */
+static void
+get_walls(MfReader *in, MfMeasurement *m)
+{
+	m->min_wall_mm = get_amount_or_nan(in);
+	get_point(in, m->min_wall_at);
+	m->wall_samples = get_count(in, 0, MF_PLAUSIBLE_COUNT,
+								"the number of walls is implausible");
+	mf_require(in, m->wall_samples == 0 || !isnan(m->min_wall_mm),
+			   "there are walls without a thickness");
+	for (int i = 0; i < MF_WALL_SHARES; i++)
+	{
+		m->wall_mm[i] = get_amount_or_nan(in);
+		mf_require(in, isnan(m->wall_mm[i]) == isnan(m->min_wall_mm) &&
+				   (i == 0 || !(m->wall_mm[i] < m->wall_mm[i - 1])),
+				   "the shares of the walls are out of order");
+	}
+}
+
+static void
+get_layers(MfReader *in, MfLayers *layers)
+{
+	float	   *columns[] = {
+		layers->area, layers->perimeter, layers->up, layers->down
+	};
+
+	layers->count = mf_get_bool(in) ? MF_LAYERS : 0;
+	for (size_t c = 0; layers->count > 0 && c < lengthof(columns); c++)
+		for (int i = 0; i < MF_LAYERS && in->why == NULL; i++)
+		{
+			const uint32_t bits = mf_get_u32(in);
+
+			memcpy(&columns[c][i], &bits, sizeof(bits));
+			mf_require(in, isfinite(columns[c][i]) && columns[c][i] >= 0,
+					   "a layer has a negative or infinite amount");
+		}
+}
+
+/* The sides of the tight box: known, or not at all. */
+static void
+get_tight_box(MfReader *in, MfMeasurement *m)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		m->tight_box_mm[i] = get_amount_or_nan(in);
+		mf_require(in, isnan(m->tight_box_mm[i]) ==
+				   isnan(m->tight_box_mm[0]),
+				   "the tight box is known by half");
+	}
+}
+
 static void
 get_result(MfReader *in, MfMeasurement *m)
 {
@@ -371,11 +458,18 @@ get_result(MfReader *in, MfMeasurement *m)
 	get_point(in, m->bbox_max);
 	m->area_mm2 = get_amount(in);
 	m->volume_mm3 = get_amount_or_nan(in);
+	m->trapped_volume_mm3 = get_amount_or_nan(in);
+	m->overlap_volume_mm3 = get_amount_or_nan(in);
 	get_centroid(in, m);
-	m->min_wall_mm = get_amount_or_nan(in);
+	m->holes = get_count(in, 0, 3 * MF_PLAUSIBLE_COUNT,
+						 "the number of holes is implausible");
+	get_walls(in, m);
 	m->overhang_area_mm2 = get_amount_or_nan(in);
 	m->support_volume_mm3 = get_amount_or_nan(in);
 	m->convex_hull_volume_mm3 = get_amount_or_nan(in);
+	get_tight_box(in, m);
+	get_layers(in, &m->layers);
+	mf_get_string(in, m->extensions, sizeof(m->extensions));
 	m->measured_in_ms = get_amount(in);
 	check_against_box(in, m);
 	m->defect_count = (int) mf_get_small(in, 0, MF_MAX_DEFECTS,

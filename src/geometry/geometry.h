@@ -9,6 +9,7 @@
 #define MF_GEOMETRY_H
 
 #include "../frame/measurement.h"
+#include "pool.h"
 
 /* Called now and then with a stage and the percent of the whole work done. */
 typedef void (*MfProgressCallback) (void *arg, MfStage stage, int percent);
@@ -19,7 +20,8 @@ typedef struct MfGeometryOptions
 	MfUnit		unit;			/* the caller's, or MF_UNIT_NONE */
 	uint64_t	max_triangles;	/* 0: MF_DEFAULT_MAX_TRIANGLES */
 	uint64_t	memory_limit;	/* bytes the library may allocate; 0: no limit */
-	int			threads;		/* 1 or more */
+	MfPool	   *pool;			/* the threads; NULL: the caller's alone */
+	bool		basic;			/* only size, volume, area, bodies, defects */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
 } MfGeometryOptions;

@@ -8,10 +8,12 @@
 /* Each stage's share of the whole: from the one before it up to this. */
 static const int stage_until[] = {
 	[MF_STAGE_STARTING] = 0,
-	[MF_STAGE_READING] = 30,
-	[MF_STAGE_WELDING] = 45,
-	[MF_STAGE_TOPOLOGY] = 85,
-	[MF_STAGE_MEASURING] = 99,
+	[MF_STAGE_READING] = 25,
+	[MF_STAGE_WELDING] = 35,
+	[MF_STAGE_TOPOLOGY] = 60,
+	[MF_STAGE_MEASURING] = 70,
+	[MF_STAGE_WALLS] = 95,
+	[MF_STAGE_PICTURE] = 99,
 	[MF_STAGE_DONE] = 100
 };
 
@@ -19,8 +21,10 @@ static const int stage_from[] = {
 	[MF_STAGE_STARTING] = 0,
 	[MF_STAGE_READING] = 0,
 	[MF_STAGE_WELDING] = 0,		/* a binary file is welded while read */
-	[MF_STAGE_TOPOLOGY] = 45,
-	[MF_STAGE_MEASURING] = 85,
+	[MF_STAGE_TOPOLOGY] = 35,
+	[MF_STAGE_MEASURING] = 60,
+	[MF_STAGE_WALLS] = 70,
+	[MF_STAGE_PICTURE] = 95,
 	[MF_STAGE_DONE] = 100
 };
 
@@ -38,7 +42,8 @@ mf_job_progress(MfJob *job, MfStage stage, uint64_t done, uint64_t total)
 		return;
 	if (total > 0)
 		percent += (int) ((double) (stage_until[stage] - stage_from[stage]) *
-						  (double) done / (double) total);
+						  (job->share_from +
+						   job->share * (double) done / (double) total));
 	if (percent < job->last_percent)
 		percent = job->last_percent;
 	job->last_percent = percent;

@@ -81,6 +81,15 @@ twice_area(const double a[3], const double b[3], const double c[3],
 	return sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
 }
 
+/* Twice the area of a triangle. */
+double
+mf_triangle_twice_area(const double at[3][3])
+{
+	double		longest;
+
+	return twice_area(at[0], at[1], at[2], &longest);
+}
+
 /* Are the three different corners of this triangle on one line? */
 bool
 mf_triangle_is_line(const MfMesh *mesh, uint32_t t)

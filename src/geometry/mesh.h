@@ -2,22 +2,9 @@
  * mesh.h
  *		What the parts of the geometry library share.
  *
- * The way of a file:
+ * README.md beside this file says which file does what.
  *
- *		detect.c		which format these bytes are
- *		stl_*.c			a reader: bytes to triangles, fed to the weld in blocks
- *		obj.c			another: its vertices are welded at the end
- *		polygon.c		polygons of any shape become triangles
- *		text.c			refusals that name a line of a text
- *		weld.c			corners with the same coordinates become one vertex
- *		edges.c			which triangles meet along which edge; shells
- *		duplicates.c	triangles that are there twice
- *		orient.c		which triangles of a shell face the wrong way
- *		measure.c		area, and each shell's volume and first moments
- *		nesting.c		which shell lies in which
- *		geometry.c		all of this in order, and the defects
- *
- * No globals, no files, no threads: everything works on an MfJob.
+ * No globals, no files: everything works on an MfJob.
  */
 #ifndef MF_MESH_H
 #define MF_MESH_H
@@ -59,10 +46,13 @@ typedef struct MfJob
 	double		unit_in_mm;
 	const char *unit_name;
 	MfMemory	memory;
+	MfPool	   *pool;			/* may be NULL: no threads but the caller's */
 	MfRefusal  *refusal;
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
 	int			last_percent;
+	double		share_from;		/* what this part is of all, for the progress */
+	double		share;
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
@@ -287,6 +277,7 @@ typedef struct MfSums
 } MfSums;
 
 extern void mf_sum_add(MfSum *sum, double term);
+extern double mf_triangle_twice_area(const double at[3][3]);
 extern bool mf_triangle_is_line(const MfMesh *mesh, uint32_t t);
 extern bool mf_measure_sums(MfJob *job, const MfMesh *mesh,
 							const uint32_t *shell, uint32_t shell_count,

@@ -4,10 +4,15 @@
  *
  * Exit status: 0 measured, 1 refused, 2 used wrongly or not readable.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +41,7 @@ typedef struct Arguments
 {
 	const char *file;
 	bool		json;
+	uint64_t	threads;		/* 0: as many as there are processors */
 	MfGeometryOptions options;
 } Arguments;
 
@@ -51,6 +57,9 @@ static const char help[] =
 "  --json               print one JSON object instead of a page\n"
 "  --unit UNIT          the unit of the file: um, mm, cm, m, inch or ft\n"
 "                       (default: mm)\n"
+"  --basic              only size, volume, area, bodies and defects\n"
+"  --threads N          work with so many threads\n"
+"                       (default: one for each processor)\n"
 "  --max-triangles N    refuse a model with more triangles\n"
 "                       (default: 20000000)\n"
 "  --max-memory MB      refuse a model that takes more memory to measure\n"
@@ -256,6 +265,8 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 	static const struct option names[] = {
 		{"json", no_argument, NULL, 'j'},
 		{"unit", required_argument, NULL, 'u'},
+		{"basic", no_argument, NULL, 'b'},
+		{"threads", required_argument, NULL, 'T'},
 		{"max-triangles", required_argument, NULL, 't'},
 		{"max-memory", required_argument, NULL, 'm'},
 		{"help", no_argument, NULL, 'h'},
@@ -278,6 +289,15 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 				if (arguments->options.unit == MF_UNIT_NONE)
 					return mf_complain("unknown unit \"%s\": say um, mm, cm, m, "
 									   "inch or ft", optarg);
+				break;
+			case 'b':
+				arguments->options.basic = true;
+				break;
+			case 'T':
+				if (!mf_read_number(optarg, 1, MF_MAX_THREADS,
+									&arguments->threads))
+					return mf_complain("\"%s\" is no number of threads from "
+									   "1 to %d", optarg, MF_MAX_THREADS);
 				break;
 			case 't':
 				if (!mf_read_number(optarg, 1, UINT64_MAX,
@@ -311,6 +331,16 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 	return 0;
 }
 
+/* Processors that this program may run on. */
+static int
+usable_processors(void)
+{
+	cpu_set_t	set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ?
+		CPU_COUNT(&set) : 1;
+}
+
 /* Measures a file and prints what came out; returns the exit status. */
 static int
 measure(Arguments *arguments)
@@ -326,7 +356,9 @@ measure(Arguments *arguments)
 		return mf_complain("cannot read \"%s\": %s", arguments->file,
 						   strerror(errno));
 	arguments->options.name = arguments->file;
-	arguments->options.threads = 1;
+	if (arguments->threads == 0)
+		arguments->threads = usable_processors();
+	arguments->options.pool = mf_pool_start((int) arguments->threads);
 	if (isatty(STDERR_FILENO))
 	{
 		arguments->options.progress = show_progress;
@@ -353,6 +385,7 @@ measure(Arguments *arguments)
 	else
 		exit_status = mf_complain("the measurement is too long to print");
 	free_content(&content);
+	mf_pool_stop(arguments->options.pool);
 
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return mf_complain("cannot write: %s", strerror(errno));

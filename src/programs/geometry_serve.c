@@ -112,10 +112,11 @@ warm_up(void)
  * Maps the model and shuts every door.  NULL: *refusal says why not.
  *
  * The order matters: the memory limit counts from what is mapped, so the
- * model comes first and is not counted.
+ * model comes first and is not counted; and no thread can be started behind
+ * the filter.
  */
 static const uint8_t *
-confine(const MfJobOrder *job, int memfd, MfRefusal *refusal)
+confine(const MfJobOrder *job, int memfd, MfPool **pool, MfRefusal *refusal)
 {
 	const uint8_t *bytes = mf_memfd_map(memfd, job->size);
 	int			error = errno;
@@ -132,6 +133,7 @@ confine(const MfJobOrder *job, int memfd, MfRefusal *refusal)
 		return NULL;
 	}
 	warm_up();
+	*pool = mf_pool_start((int) job->threads);
 	if (!mf_sandbox_limit(job->memory_limit, job->cpu_seconds))
 	{
 		mf_refuse(refusal, MF_ERROR_SANDBOX,
@@ -156,6 +158,7 @@ serve_job(const MfFrame *order)
 	MfGeometryOptions options;
 	MfMeasurement m;
 	MfRefusal	refusal;
+	MfPool	   *pool = NULL;
 	const uint8_t *bytes;
 
 	memset(&state, 0, sizeof(state));
@@ -164,7 +167,7 @@ serve_job(const MfFrame *order)
 	memset(&refusal, 0, sizeof(refusal));
 
 	state.tag = order->tag;
-	bytes = confine(job, order->memfd, &refusal);
+	bytes = confine(job, order->memfd, &pool, &refusal);
 	if (bytes == NULL)
 		return mf_frame_send_refused(MF_PROGRAM_FD, order->tag, &refusal);
 
@@ -172,8 +175,7 @@ serve_job(const MfFrame *order)
 	options.unit = job->unit;
 	options.max_triangles = job->max_triangles;
 	options.memory_limit = job->memory_limit;
-	/* No thread can be started behind the filter. */
-	options.threads = job->require_sandbox ? 1 : (int) job->threads;
+	options.pool = pool;
 	options.progress = report_progress;
 	options.progress_arg = &state;
 	if (!mf_geometry_measure(bytes, (size_t) job->size, &options, &m,

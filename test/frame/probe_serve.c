@@ -21,7 +21,7 @@ report_options(const MfGeometryOptions *options, MfMeasurement *m)
 {
 	m->triangles = (int64_t) options->max_triangles;
 	m->vertices = (int64_t) options->memory_limit;
-	m->euler_number = options->threads;
+	m->euler_number = mf_pool_threads(options->pool);
 	m->unit = options->unit;
 	m->watertight = options->name != NULL &&
 		strcmp(options->name, "ring.stl") == 0;

@@ -30,7 +30,23 @@ sample_cube(void)
 		m.bbox_min[axis] = -5;
 		m.bbox_max[axis] = 5;
 	}
+	m.trapped_volume_mm3 = 0;
+	m.overlap_volume_mm3 = NAN;
 	m.min_wall_mm = 10;
+	m.wall_samples = 12;
+	for (int i = 0; i < MF_WALL_SHARES; i++)
+		m.wall_mm[i] = 10 + i;
+	for (int i = 0; i < 3; i++)
+		m.tight_box_mm[i] = 10;
+	m.layers.count = MF_LAYERS;
+	for (int i = 0; i < MF_LAYERS; i++)
+	{
+		m.layers.area[i] = 100;
+		m.layers.perimeter[i] = 40;
+		m.layers.up[i] = i == MF_LAYERS - 1 ? 100 : 0;
+		m.layers.down[i] = i == 0 ? 100 : 0;
+	}
+	strcpy(m.extensions, "slice, beam lattice");
 	m.overhang_area_mm2 = 0;
 	m.support_volume_mm3 = NAN;
 	m.convex_hull_volume_mm3 = 1000;
@@ -44,6 +60,7 @@ sample_defective(void)
 	const double place[3] = {1, -2, 0.1};
 	MfMeasurement m = sample_cube();
 
+	memset(&m.layers, 0, sizeof(m.layers));
 	m.volume_mm3 = NAN;
 	m.centroid[0] = m.centroid[1] = m.centroid[2] = NAN;
 	for (int i = 0; i < MF_MAX_DEFECTS; i++)

@@ -262,7 +262,7 @@ test_exact(void)
 	"out.\"}],\"repairs\":[{\"code\":\"inverted_body\",\"count\":2}],"
 	"\"min_wall_mm\":null,\"overhang_area_mm2\":0,\"support_volume_mm3\":0.1,"
 	"\"convex_hull_volume_mm3\":1000,\"centroid\":[5,5,5],"
-	"\"measured_in_ms\":1.5,\"engine_version\":1,\"format\":\"stl\","
+	"\"measured_in_ms\":1.5,\"engine_version\":2,\"format\":\"stl\","
 	"\"unit\":\"mm\",\"unit_from\":\"caller\"}";
 	const double place[3] = {0.5, -1e-7, 1e20};
 	MfMeasurement m = cube();

@@ -375,13 +375,13 @@ test_canonical(void)
 	uint64_t	bits;
 	size_t		length;
 
-	memcpy(&m.min_wall_mm, &secret, sizeof(secret));
+	memcpy(&m.overlap_volume_mm3, &secret, sizeof(secret));
 	length = mf_frame_encode(MF_FRAME_RESULT, 1, &m, bytes);
 	ok(length > 0 && mf_frame_decode(bytes, length, &frame, &why) &&
-	   isnan(frame.u.result.min_wall_mm) &&
-	   (memcpy(&bits, &frame.u.result.min_wall_mm, sizeof(bits)), bits) != secret,
+	   isnan(frame.u.result.overlap_volume_mm3) &&
+	   (memcpy(&bits, &frame.u.result.overlap_volume_mm3, sizeof(bits)), bits) != secret,
 	   "an unknown number carries no other bits across");
-	ok(memcmp(bytes, "MFfr\1\0\0\0\4\0\0\0", 12) == 0 &&
+	ok(memcmp(bytes, "MFfr\2\0\0\0\4\0\0\0", 12) == 0 &&
 	   memcmp(bytes + 16, "\1\0\0\0\0\0\0\0", 8) == 0,
 	   "the header is little-endian, whatever the machine");
 }

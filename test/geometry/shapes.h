@@ -334,7 +334,7 @@ static inline bool
 measure_bytes(const void *from, size_t size, const MfGeometryOptions *options,
 			  MfMeasurement *m, MfRefusal *refusal)
 {
-	MfGeometryOptions usual = {.threads = 1};
+	MfGeometryOptions usual = {0};
 	uint8_t    *copy = checked(malloc(size > 0 ? size : 1));
 	bool		good;
 

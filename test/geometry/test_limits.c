@@ -41,7 +41,7 @@ test_triangles(const Bytes *binary, const Bytes *ascii, const Bytes *obj,
 		for (int less = 0; less < 2; less++)
 		{
 			const MfGeometryOptions options = {
-				.threads = 1,.max_triangles = count - less
+				.max_triangles = count - less
 			};
 			MfMeasurement m;
 			MfRefusal	refusal;
@@ -73,7 +73,7 @@ test_memory(const Bytes *bytes, const char *what)
 	for (; limit < 64 * bytes->size; limit += limit / 40 + 1000)
 	{
 		const MfGeometryOptions options = {
-			.threads = 1,.memory_limit = limit
+			.memory_limit = limit
 		};
 		MfMeasurement m;
 
@@ -129,7 +129,7 @@ test_progress(const Bytes *bytes, const char *what)
 {
 	Log			log = {.last_percent = 0};
 	const MfGeometryOptions options = {
-		.threads = 1,.progress = note_progress,.progress_arg = &log
+		.progress = note_progress,.progress_arg = &log
 	};
 	MfMeasurement m;
 	MfRefusal	refusal;
@@ -148,7 +148,7 @@ test_steps(void)
 {
 	Log			log = {.last_percent = 0};
 	const MfGeometryOptions options = {
-		.threads = 1,.progress = note_progress,.progress_arg = &log
+		.progress = note_progress,.progress_arg = &log
 	};
 	Soup		soup = {0};
 	Bytes		bytes;
@@ -173,16 +173,18 @@ test_same_bits(const Bytes *bytes, const char *what)
 	MfRefusal	refusal;
 	int			bad = 0;
 
-	/* Other stack contents, another seed of the hash: the same bits. */
+	/* Other stacks, another seed of the hash, other threads: the same bits. */
 	memset(&first, 0x55, sizeof(first));
 	bad += !measure_bytes(bytes->at, bytes->size, NULL, &first, &refusal);
 	for (int i = 0; i < 20; i++)
 	{
-		const MfGeometryOptions options = {.threads = 1 + i,.name = "other"};
+		MfPool	   *pool = mf_pool_start(1 + i);
+		const MfGeometryOptions options = {.pool = pool,.name = "other"};
 
 		memset(&again, 0xaa, sizeof(again));
 		bad += !measure_bytes(bytes->at, bytes->size, &options, &again,
 							  &refusal);
+		mf_pool_stop(pool);
 		again.measured_in_ms = first.measured_in_ms;
 		bad += memcmp(&first, &again, sizeof(first)) != 0;
 	}

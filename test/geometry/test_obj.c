@@ -267,7 +267,7 @@ write_cube(Bytes *bytes, bool backwards)
 static void
 test_cubes(void)
 {
-	const MfGeometryOptions inches = {.unit = MF_UNIT_INCH,.threads = 1};
+	const MfGeometryOptions inches = {.unit = MF_UNIT_INCH};
 
 	for (int backwards = 0; backwards < 2; backwards++)
 	{

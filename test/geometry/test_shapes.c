@@ -129,7 +129,7 @@ test_units(void)
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 	{
 		const double k = units[i].mm;
-		const MfGeometryOptions options = {.unit = units[i].unit,.threads = 1};
+		const MfGeometryOptions options = {.unit = units[i].unit};
 		MfMeasurement m;
 		MfRefusal	refusal;
 
@@ -149,7 +149,7 @@ test_units(void)
 static void
 test_defect_in_unit(void)
 {
-	const MfGeometryOptions options = {.unit = MF_UNIT_CM,.threads = 1};
+	const MfGeometryOptions options = {.unit = MF_UNIT_CM};
 	Soup		soup = {0};
 	Bytes		bytes;
 	MfMeasurement m;

@@ -1,0 +1,42 @@
+/*
+ * pool.h
+ *		Threads that are started once, before the sandbox closes, and then
+ *		work on whatever is given to all of them.
+ *
+ * What work is divided into must never depend on how many threads there are,
+ * and results are put together in the order of the tasks: so the same bytes
+ * give the same bits with any number of threads.
+ */
+#ifndef MF_POOL_H
+#define MF_POOL_H
+
+#include <stdint.h>
+
+typedef struct MfPool MfPool;
+
+/* Threads that a pool may have, the caller's included. */
+#define MF_MAX_THREADS	64
+
+/* Does one task; only the caller of mf_pool_run may allocate or refuse. */
+typedef void (*MfTask) (void *arg, uint32_t task);
+
+/*
+ * Starts threads - 1 threads, the caller being the other one; fewer where the
+ * system gives no more.  NULL only without memory.  NULL is also a pool: of
+ * the caller alone.
+ */
+extern MfPool *mf_pool_start(int threads);
+
+/* How many threads work, the caller included: 1 or more. */
+extern int	mf_pool_threads(const MfPool *pool);
+
+/*
+ * Calls work(arg, 0) to work(arg, tasks - 1), each once, by any thread and in
+ * any order; returns when all are done.  Not from within a task.
+ */
+extern void mf_pool_run(MfPool *pool, uint32_t tasks, MfTask work, void *arg);
+
+/* Ends the threads and gives the pool's memory back. */
+extern void mf_pool_stop(MfPool *pool);
+
+#endif							/* MF_POOL_H */

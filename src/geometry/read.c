@@ -1,0 +1,37 @@
+/*
+ * read.c
+ *		Any file to a scene, by the reader for its kind.
+ */
+#include "scene.h"
+
+/* Reads a file that is one part. */
+static bool
+read_part(MfJob *job, MfScene *scene, bool (*read) (MfJob *, MfMesh *))
+{
+	MfPart	   *part = mf_scene_add_part(job, scene);
+
+	return part != NULL && read(job, &part->mesh) &&
+		mf_scene_place(job, scene, 0, NULL, NULL);
+}
+
+/* Reads the job's bytes; see scene.h. */
+bool
+mf_scene_read(MfJob *job, MfScene *scene, MfFormat *format)
+{
+	mf_job_progress(job, MF_STAGE_READING, 0, job->size);
+	switch (mf_detect_encoding(job))
+	{
+		case MF_ENCODING_NONE:
+			return false;
+		case MF_ENCODING_STL_BINARY:
+			*format = MF_FORMAT_STL;
+			return read_part(job, scene, mf_stl_read_binary);
+		case MF_ENCODING_STL_ASCII:
+			*format = MF_FORMAT_STL;
+			return read_part(job, scene, mf_stl_read_ascii);
+		case MF_ENCODING_OBJ:
+			*format = MF_FORMAT_OBJ;
+			return read_part(job, scene, mf_obj_read);
+	}
+	return false;
+}
