@@ -14,6 +14,14 @@
 /* Called now and then with a stage and the percent of the whole work done. */
 typedef void (*MfProgressCallback) (void *arg, MfStage stage, int percent);
 
+/* A cut through the model, asked for by its height. */
+typedef struct MfSection
+{
+	double		z;				/* mm, by the caller */
+	double		area;			/* mm2 */
+	double		perimeter;		/* length of the outline, mm */
+} MfSection;
+
 typedef struct MfGeometryOptions
 {
 	const char *name;			/* the file's name, a hint only; may be NULL */
@@ -22,6 +30,7 @@ typedef struct MfGeometryOptions
 	uint64_t	memory_limit;	/* bytes the library may allocate; 0: no limit */
 	MfPool	   *pool;			/* the threads; NULL: the caller's alone */
 	bool		basic;			/* only size, volume, area, bodies, defects */
+	MfSection  *section;		/* filled at its height; may be NULL */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
 } MfGeometryOptions;

@@ -42,6 +42,7 @@ typedef struct Arguments
 	const char *file;
 	bool		json;
 	uint64_t	threads;		/* 0: as many as there are processors */
+	MfSection	section;		/* where options.section points to it */
 	MfGeometryOptions options;
 } Arguments;
 
@@ -58,6 +59,7 @@ static const char help[] =
 "  --unit UNIT          the unit of the file: um, mm, cm, m, inch or ft\n"
 "                       (default: mm)\n"
 "  --basic              only size, volume, area, bodies and defects\n"
+"  --section Z          the cross section at the height Z, in mm, too\n"
 "  --threads N          work with so many threads\n"
 "                       (default: one for each processor)\n"
 "  --max-triangles N    refuse a model with more triangles\n"
@@ -182,6 +184,39 @@ print_refusal_json(const MfRefusal *refusal)
 	printf("\"}\n");
 }
 
+/*
+ * Prints the measurement as JSON, and the section as one more key where it
+ * was asked for.  False: it is too long.
+ */
+static bool
+print_json(const MfMeasurement *m, const MfSection *section)
+{
+	char		json[MF_MEASUREMENT_JSON_MAX];
+	const size_t length = mf_measurement_to_json(m, json, sizeof(json));
+
+	if (length == 0)
+		return false;
+	if (section == NULL)
+		printf("%s\n", json);
+	else if (isnan(section->area))
+		printf("%.*s,\"section\":null}\n", (int) length - 1, json);
+	else
+		printf("%.*s,\"section\":{\"z\":%.17g,\"area_mm2\":%.17g,"
+			   "\"perimeter_mm\":%.17g}}\n", (int) length - 1, json,
+			   section->z, section->area, section->perimeter);
+	return true;
+}
+
+/* Reads a height in mm: a finite number, and nothing else. */
+static bool
+read_height(const char *text, double *height)
+{
+	char	   *end;
+
+	*height = strtod(text, &end);
+	return end > text && *end == '\0' && isfinite(*height);
+}
+
 /* What a person has to know at the end. */
 static const char *
 verdict(const MfMeasurement *m)
@@ -203,7 +238,8 @@ verdict(const MfMeasurement *m)
 
 /* The measurement as a page for a person. */
 static void
-print_page(const char *file, const MfMeasurement *m)
+print_page(const char *file, const MfMeasurement *m,
+		   const MfSection *section)
 {
 	static const char *const severity_titles[] = {
 		[MF_SEVERITY_INFO] = "Note",
@@ -238,6 +274,11 @@ print_page(const char *file, const MfMeasurement *m)
 	printf("  Surface     %s, %s\n", m->watertight ? "watertight" :
 		   "not watertight", m->consistent_winding ?
 		   "all faces turned alike" : "faces turned differently");
+	if (section != NULL && isnan(section->area))
+		printf("  Section     at z = %g mm: not known\n", section->z);
+	else if (section != NULL)
+		printf("  Section     at z = %g mm: %.6g mm2, outline %.6g mm\n",
+			   section->z, section->area, section->perimeter);
 	printf("  Measured    in %.1f ms\n\n", m->measured_in_ms);
 
 	for (int i = 0; i < m->defect_count; i++)
@@ -266,6 +307,7 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 		{"json", no_argument, NULL, 'j'},
 		{"unit", required_argument, NULL, 'u'},
 		{"basic", no_argument, NULL, 'b'},
+		{"section", required_argument, NULL, 's'},
 		{"threads", required_argument, NULL, 'T'},
 		{"max-triangles", required_argument, NULL, 't'},
 		{"max-memory", required_argument, NULL, 'm'},
@@ -292,6 +334,11 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 				break;
 			case 'b':
 				arguments->options.basic = true;
+				break;
+			case 's':
+				if (!read_height(optarg, &arguments->section.z))
+					return mf_complain("\"%s\" is no height in mm", optarg);
+				arguments->options.section = &arguments->section;
 				break;
 			case 'T':
 				if (!mf_read_number(optarg, 1, MF_MAX_THREADS,
@@ -347,7 +394,6 @@ measure(Arguments *arguments)
 {
 	int			shown = -1;
 	int			exit_status = EXIT_SUCCESS;
-	char		json[MF_MEASUREMENT_JSON_MAX];
 	Content		content;
 	MfMeasurement m;
 	MfRefusal	refusal;
@@ -379,10 +425,8 @@ measure(Arguments *arguments)
 		exit_status = EXIT_REFUSED;
 	}
 	else if (!arguments->json)
-		print_page(arguments->file, &m);
-	else if (mf_measurement_to_json(&m, json, sizeof(json)) > 0)
-		printf("%s\n", json);
-	else
+		print_page(arguments->file, &m, arguments->options.section);
+	else if (!print_json(&m, arguments->options.section))
 		exit_status = mf_complain("the measurement is too long to print");
 	free_content(&content);
 	mf_pool_stop(arguments->options.pool);
