@@ -35,8 +35,6 @@ typedef struct Signature
 static const Signature signatures[] = {
 	SIGNATURE("PK\003\004", "a ZIP archive, such as 3MF", true),
 	SIGNATURE("glTF", "a GLB file", true),
-	SIGNATURE("ply\n", "a PLY file", true),
-	SIGNATURE("ply\r", "a PLY file", true),
 	SIGNATURE("ISO-10303-21", "a STEP file", true),
 	SIGNATURE("3D Geometry File Format", "a Rhino file", true),
 	SIGNATURE("BLENDER", "a Blender file", true),
@@ -219,6 +217,8 @@ mf_detect_encoding(MfJob *job)
 		mf_stl_header_count(job->bytes) * MF_STL_FACET)
 		return MF_ENCODING_STL_BINARY;
 
+	if (is_word(job, 0, "ply"))
+		return MF_ENCODING_PLY;
 	for (size_t i = 0; i < lengthof(signatures); i++)
 	{
 		const Signature *s = &signatures[i];
@@ -237,7 +237,7 @@ mf_detect_encoding(MfJob *job)
 		if (is_word(job, start, "solid"))
 			return MF_ENCODING_STL_ASCII;
 		if (is_word(job, start, "ply"))
-			return refuse_kind(job, "a PLY file", true);
+			return MF_ENCODING_PLY;
 		if (begins_with(job, start, "iso-10303-21"))
 			return refuse_kind(job, "a STEP file", true);
 		if (start < job->size && job->bytes[start] == '<')

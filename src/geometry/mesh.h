@@ -125,7 +125,8 @@ typedef enum MfEncoding
 	MF_ENCODING_NONE = 0,		/* refused, the job says why */
 	MF_ENCODING_STL_BINARY,
 	MF_ENCODING_STL_ASCII,
-	MF_ENCODING_OBJ
+	MF_ENCODING_OBJ,
+	MF_ENCODING_PLY
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -135,6 +136,7 @@ extern MfEncoding mf_detect_encoding(MfJob *job);
 extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
 extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
 extern bool mf_obj_read(MfJob *job, MfMesh *mesh);
+extern bool mf_ply_read(MfJob *job, MfMesh *mesh);
 
 /* ---- number.c ---- */
 

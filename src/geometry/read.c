@@ -32,6 +32,9 @@ mf_scene_read(MfJob *job, MfScene *scene, MfFormat *format)
 		case MF_ENCODING_OBJ:
 			*format = MF_FORMAT_OBJ;
 			return read_part(job, scene, mf_obj_read);
+		case MF_ENCODING_PLY:
+			*format = MF_FORMAT_PLY;
+			return read_part(job, scene, mf_ply_read);
 	}
 	return false;
 }
