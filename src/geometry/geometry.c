@@ -101,6 +101,7 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 		!mf_totals_measure(job, scene, m))
 		return false;
 	mf_defects_list(job, scene, m);
+	memcpy(m->extensions, job->extensions, sizeof(m->extensions));
 	return true;
 }
 
