@@ -56,6 +56,9 @@ typedef struct MfJob
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
+	uint64_t	left_out;		/* objects that are no model; too */
+	uint64_t	extension_count;	/* of the format, not read; too */
+	char		extensions[MF_MAX_EXTENSIONS + 1];	/* their names */
 } MfJob;
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
@@ -63,6 +66,8 @@ extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
 extern bool mf_job_out_of_memory(MfJob *job);
 extern bool mf_job_too_many(MfJob *job, uint64_t triangles);
 extern bool mf_job_check_memory(MfJob *job, uint64_t bytes);
+extern void mf_job_note_extension(MfJob *job, const char *name,
+								  size_t length);
 
 /* ---- mesh.c ---- */
 
@@ -125,7 +130,9 @@ typedef enum MfEncoding
 	MF_ENCODING_NONE = 0,		/* refused, the job says why */
 	MF_ENCODING_STL_BINARY,
 	MF_ENCODING_STL_ASCII,
-	MF_ENCODING_OBJ
+	MF_ENCODING_OBJ,
+	MF_ENCODING_PLY,
+	MF_ENCODING_GLB
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -135,6 +142,7 @@ extern MfEncoding mf_detect_encoding(MfJob *job);
 extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
 extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
 extern bool mf_obj_read(MfJob *job, MfMesh *mesh);
+extern bool mf_ply_read(MfJob *job, MfMesh *mesh);
 
 /* ---- number.c ---- */
 

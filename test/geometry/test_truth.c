@@ -362,7 +362,7 @@ check_other(const Bytes *bytes, const Csv *row)
 static bool
 is_read(const char *format)
 {
-	static const char *const formats[] = {"stl", "obj"};
+	static const char *const formats[] = {"stl", "obj", "ply", "glb"};
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (strcmp(format, formats[i]) == 0)
