@@ -33,7 +33,7 @@ typedef struct Signature
 	{sizeof(bytes) - 1, bytes, kind, model}
 
 static const Signature signatures[] = {
-	SIGNATURE("PK\003\004", "a ZIP archive, such as 3MF", true),
+	SIGNATURE("PK\005\006", "an empty ZIP archive", false),
 	SIGNATURE("glTF", "a GLB file", true),
 	SIGNATURE("ply\n", "a PLY file", true),
 	SIGNATURE("ply\r", "a PLY file", true),
@@ -219,6 +219,8 @@ mf_detect_encoding(MfJob *job)
 		mf_stl_header_count(job->bytes) * MF_STL_FACET)
 		return MF_ENCODING_STL_BINARY;
 
+	if (job->size >= 4 && memcmp(job->bytes, "PK\003\004", 4) == 0)
+		return MF_ENCODING_3MF;
 	for (size_t i = 0; i < lengthof(signatures); i++)
 	{
 		const Signature *s = &signatures[i];

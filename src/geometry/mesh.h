@@ -56,6 +56,9 @@ typedef struct MfJob
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
+	uint64_t	left_out;		/* objects that are no model; too */
+	uint64_t	extension_count;	/* of the format, not read; too */
+	char		extensions[MF_MAX_EXTENSIONS + 1];	/* their names */
 } MfJob;
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
@@ -125,7 +128,8 @@ typedef enum MfEncoding
 	MF_ENCODING_NONE = 0,		/* refused, the job says why */
 	MF_ENCODING_STL_BINARY,
 	MF_ENCODING_STL_ASCII,
-	MF_ENCODING_OBJ
+	MF_ENCODING_OBJ,
+	MF_ENCODING_3MF
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -151,6 +155,13 @@ typedef enum MfNumberResult
 
 extern MfNumberResult mf_number_parse(const char *text, size_t length,
 									  double *value);
+
+/*
+ * Reads the number that a text begins with; where it ends, or NULL where
+ * there is none, or none that is finite.
+ */
+extern const char *mf_number_read(const char *text, const char *end,
+								  double *value);
 
 /* ---- weld.c ---- */
 
