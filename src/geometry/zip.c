@@ -194,7 +194,8 @@ find_directory(MfJob *job, Directory *directory)
  * have no room in their own ones.  False: one is missing.
  */
 static bool
-read_long(const uint8_t *extra, uint32_t length, uint64_t **number, int count)
+read_long(const uint8_t *extra, uint32_t length, uint64_t *const *number,
+		  int count)
 {
 	uint32_t	at = 0;
 	int			missing = 0;
@@ -264,6 +265,7 @@ find_bytes(MfJob *job, const Directory *directory, MfZipEntry *entry)
 	uint64_t	left;
 	uint64_t	packed_size;
 	uint64_t	size;
+	uint64_t   *const numbers[] = {&size, &packed_size};
 	uint32_t	extra;
 
 	if (entry->from > directory->from ||
@@ -286,8 +288,7 @@ find_bytes(MfJob *job, const Directory *directory, MfZipEntry *entry)
 							"is longer than the file");
 	packed_size = read32(local + 18);
 	size = read32(local + 22);
-	if (!read_long(entry->packed - extra, extra,
-				   (uint64_t *[]){&size, &packed_size}, 2))
+	if (!read_long(entry->packed - extra, extra, numbers, 2))
 		return refuse_entry(job, MF_ERROR_MALFORMED, entry, "has no size");
 	if (((read16(local + 6) & FLAG_SUMS_FOLLOW) == 0 &&
 		 (read32(local + 14) != entry->crc || size != entry->size ||
@@ -308,6 +309,9 @@ read_entry(MfJob *job, const Directory *directory, uint64_t at,
 {
 	const uint8_t *central = job->bytes + at;
 	const uint64_t left = directory->from + directory->size - at;
+	uint64_t   *const numbers[] = {
+		&entry->size, &entry->packed_size, &entry->from
+	};
 	uint32_t	extra;
 	uint32_t	comment;
 	uint64_t	length;
@@ -327,10 +331,7 @@ read_entry(MfJob *job, const Directory *directory, uint64_t at,
 	entry->size = read32(central + 24);
 	entry->from = read32(central + 42);
 	if (!read_long(central + CENTRAL_SIZE + entry->name_length, extra,
-				   (uint64_t *[])
-				   {
-					   &entry->size, &entry->packed_size, &entry->from
-				   }, 3))
+				   numbers, 3))
 		return refuse_entry(job, MF_ERROR_MALFORMED, entry, "has no size");
 	if (!check_kind(job, entry, read16(central + 8), read16(central + 10),
 					read16(central + 4), read32(central + 38)) ||
