@@ -143,8 +143,9 @@ list_whole(const MfJob *job, MfMeasurement *m)
 							  (int64_t) job->crossed_polygons, crossed, false);
 	mf_measurement_add_defect(m, MF_DEFECT_LEFT_OUT, MF_SEVERITY_INFO,
 							  (int64_t) job->left_out, NULL, false);
-	mf_measurement_add_defect(m, MF_DEFECT_EXTENSIONS, MF_SEVERITY_WARNING,
+	mf_measurement_add_defect(m, MF_DEFECT_EXTENSIONS, MF_SEVERITY_INFO,
 							  (int64_t) job->extension_count, NULL, false);
+	memcpy(m->extensions, job->extensions, sizeof(m->extensions));
 }
 
 /* Books the defects of all parts, each at its first instance. */

@@ -106,7 +106,6 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 		!mf_layers_section(job, scene, options->section))
 		return false;
 	mf_defects_list(job, scene, m);
-	memcpy(m->extensions, job->extensions, sizeof(m->extensions));
 	return true;
 }
 

@@ -132,7 +132,8 @@ typedef enum MfEncoding
 	MF_ENCODING_STL_ASCII,
 	MF_ENCODING_OBJ,
 	MF_ENCODING_PLY,
-	MF_ENCODING_GLB
+	MF_ENCODING_GLB,
+	MF_ENCODING_3MF
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -159,6 +160,13 @@ typedef enum MfNumberResult
 
 extern MfNumberResult mf_number_parse(const char *text, size_t length,
 									  double *value);
+
+/*
+ * Reads the number that a text begins with; where it ends, or NULL where
+ * there is none, or none that is finite.
+ */
+extern const char *mf_number_read(const char *text, const char *end,
+								  double *value);
 
 /* ---- weld.c ---- */
 

@@ -3,6 +3,7 @@
  *		Any file to a scene, by the reader for its kind.
  */
 #include "glb.h"
+#include "threemf.h"
 
 /* Reads a file that is one part. */
 static bool
@@ -38,6 +39,9 @@ mf_scene_read(MfJob *job, MfScene *scene, MfFormat *format)
 		case MF_ENCODING_GLB:
 			*format = MF_FORMAT_GLB;
 			return mf_glb_read(job, scene);
+		case MF_ENCODING_3MF:
+			*format = MF_FORMAT_3MF;
+			return mf_threemf_read(job, scene);
 	}
 	return false;
 }
