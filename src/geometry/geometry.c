@@ -106,6 +106,8 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 		!mf_layers_section(job, scene, options->section))
 		return false;
 	mf_defects_list(job, scene, m);
+	if (!mf_rays_measure(job, scene, options->basic, m))
+		return false;
 	return true;
 }
 

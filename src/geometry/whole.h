@@ -26,6 +26,13 @@ extern bool mf_layers_measure(MfJob *job, const MfScene *scene,
 extern bool mf_layers_section(MfJob *job, const MfScene *scene,
 							  MfSection *section);
 
+/*
+ * rays.c: walls, overhangs, supports; overlaps and intersections.  Where
+ * `basic`, only the last two, and of small models.
+ */
+extern bool mf_rays_measure(MfJob *job, const MfScene *scene, bool basic,
+							MfMeasurement *m);
+
 /* defects.c: what is wrong with the parts and the whole. */
 extern void mf_defects_list(const MfJob *job, const MfScene *scene,
 							MfMeasurement *m);

@@ -11,6 +11,10 @@
 /* Relative, as the table's description asks for; it prints 12 digits. */
 #define TOLERANCE		1e-6
 #define TOLERANCE_FAR	1e-5
+#define TOLERANCE_WALLS	1e-4	/* of the diagonal */
+
+/* Where a model has more triangles than are all measured. */
+#define WALL_SAMPLES	20000
 
 /* Rows of the table. */
 #define MODELS			177
@@ -29,8 +33,8 @@ static const char *const open_as_they_are[] = {
 };
 
 /*
- * Bodies that intersect, others or themselves, are not united, and nothing is
- * said of it: the plain sum.
+ * Bodies that intersect, others or themselves, are not united: the plain sum,
+ * for a person to look at.
  */
 static const char *const not_united[] = {
 	"crafted/overlapping_bodies.stl",
@@ -43,6 +47,9 @@ static const char *const not_united[] = {
  * table's are others (a fan, which folds over itself seen from above).
  */
 static const char *const not_flat = "real/trimesh__polygonfaces.obj";
+
+/* Split into triangles that do not fold over, as the table's fan does. */
+static const char *const not_a_fan = "crafted/concave_ngon.obj";
 
 static bool
 is_united(const char *file)
@@ -289,6 +296,72 @@ check_volume(const MfMeasurement *m, const Csv *row)
 	return true;
 }
 
+static double
+diagonal_of(const MfMeasurement *m)
+{
+	double		square = 0;
+
+	for (int i = 0; i < 3; i++)
+		square += pow(m->bbox_max[i] - m->bbox_min[i], 2);
+	return sqrt(square);
+}
+
+/* Thickness to a part of the diagonal; the table has closed models only. */
+static bool
+check_walls(const MfMeasurement *m, const Csv *row)
+{
+	static const struct
+	{
+		const char *column;
+		int			share;
+	}			walls[] = {{"thick_min", 0}, {"thick_p05", 2}, {"thick_p50", 5}};
+	const double tolerance = TOLERANCE_WALLS * diagonal_of(m);
+	bool		good = true;
+
+	if (isnan(m->volume_mm3))
+		return isnan(m->min_wall_mm) && m->wall_samples == 0;
+	if (m->triangles > 6000)
+		return m->wall_samples == WALL_SAMPLES && m->min_wall_mm > 0;
+	for (int i = 0; i < 3 && csv_known(row, walls[i].column); i++)
+		if (!(fabs(m->wall_mm[walls[i].share] -
+				   csv_number(row, walls[i].column)) <= tolerance))
+		{
+			printf("# %s: %.12g, wanted %.12g\n", walls[i].column,
+				   m->wall_mm[walls[i].share],
+				   csv_number(row, walls[i].column));
+			good = false;
+		}
+	return good && m->min_wall_mm == m->wall_mm[0];
+}
+
+/* Overhangs of what the file has facing out, and supports where known. */
+static bool
+check_overhang(const MfMeasurement *m, const Csv *row)
+{
+	if (csv_known(row, "analytic_support_volume") &&
+		!near(m->support_volume_mm3,
+			  csv_number(row, "analytic_support_volume"), TOLERANCE))
+		return false;
+	if (strcmp(csv_text(row, "file"), not_a_fan) == 0 ||
+		find_defect(m, MF_DEFECT_INVERTED_BODY) != NULL ||
+		find_defect(m, MF_DEFECT_DUPLICATE_TRIANGLES) != NULL ||
+		!csv_known(row, "overhang45_area"))
+		return true;
+	if (near(m->overhang_area_mm2, csv_number(row, "overhang45_area"),
+			 TOLERANCE))
+		return true;
+	printf("# overhang\n");
+	return false;
+}
+
+static bool
+is_serious(const MfMeasurement *m, MfDefectCode code)
+{
+	const MfDefect *defect = find_defect(m, code);
+
+	return defect != NULL && defect->severity == MF_SEVERITY_ERROR;
+}
+
 /* Must a person look at this, or does it have no volume to price? */
 static bool
 goes_to_review(const MfMeasurement *m)
@@ -340,13 +413,18 @@ check_read(const Bytes *bytes, const Csv *row)
 	   check_counts(&m, row) && check_box(&m, row) &&
 	   check_shells(&m, row) && check_volume(&m, row) &&
 	   check_layers(&m, row) &&
+	   check_walls(&m, row) && check_overhang(&m, row) &&
 	   check_surface(bytes, row),
 	   "%s: %s, measured", file, expect);
 	if (strcmp(expect, "ok_repair") == 0)
 		ok(names_defect(&m), "%s: the defect is named", file);
 	if (strcmp(expect, "reject_or_review") == 0 ||
-		(strcmp(expect, "ok_review") == 0 && is_united(file)))
+		strcmp(expect, "ok_review") == 0)
 		ok(goes_to_review(&m), "%s: for a person", file);
+	else
+		ok(!is_serious(&m, MF_DEFECT_OVERLAPPING_BODIES) &&
+		   !is_serious(&m, MF_DEFECT_SELF_INTERSECTIONS),
+		   "%s: nothing overlaps that matters", file);
 }
 
 /* Other formats are recognised, and never read as something they are not. */
