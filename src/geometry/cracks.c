@@ -21,9 +21,12 @@
 /* Length of a cell, in the distance that is joined over. */
 #define CELL	16.0
 
-/* Looks at pairs: for every mesh, and for each of its entries in cells. */
-#define LOOKS_PER_MESH	(UINT64_C(1) << 24)
-#define LOOKS_PER_ENTRY	32
+/*
+ * Looks at pairs in cells with more than a few corners: for every mesh, and
+ * for each entry in a cell.
+ */
+#define LOOKS_PER_MESH	(UINT64_C(1) << 22)
+#define LOOKS_PER_ENTRY	2
 
 /* Cells with up to so many corners are looked through pair by pair. */
 #define FEW		24
@@ -73,16 +76,13 @@ find(uint32_t *parent, uint32_t v)
 	return v;
 }
 
-static double
-square_between(const MfMesh *mesh, uint32_t a, uint32_t b)
+static inline double
+square_between(const double a[3], const double b[3])
 {
-	double		at[2][3];
 	double		square = 0;
 
-	mf_mesh_place(mesh, a, at[0]);
-	mf_mesh_place(mesh, b, at[1]);
 	for (int i = 0; i < 3; i++)
-		square += (at[0][i] - at[1][i]) * (at[0][i] - at[1][i]);
+		square += (a[i] - b[i]) * (a[i] - b[i]);
 	return square;
 }
 
@@ -120,16 +120,18 @@ measure_edges(const MfMesh *mesh, float *shortest)
 	{
 		const uint32_t *c = mesh->corners[t];
 
-		if (mf_mesh_degenerate(c))
+		double		at[3][3];
+
+		if (mf_mesh_degenerate(c) ||
+			(shortest[c[0]] < 0 && shortest[c[1]] < 0 && shortest[c[2]] < 0))
 			continue;
+		mf_mesh_triangle(mesh, t, at);
 		for (int i = 0; i < 3; i++)
 		{
 			const uint32_t ends[2] = {c[i], c[(i + 1) % 3]};
-			float		length;
+			const float length = (float) square_between(at[i],
+														at[(i + 1) % 3]);
 
-			if (shortest[ends[0]] < 0 && shortest[ends[1]] < 0)
-				continue;
-			length = (float) square_between(mesh, ends[0], ends[1]);
 			for (int e = 0; e < 2; e++)
 				if (length < shortest[ends[e]])
 					shortest[ends[e]] = length;
@@ -195,13 +197,13 @@ sort_words(Search *s)
 	}
 }
 
-/* Joins two vertices, if they are close enough. */
+/* Joins two vertices at these places, if they are close enough. */
 static inline void
-look_at_pair(Search *s, uint32_t a, uint32_t b)
+look_at_pair(Search *s, uint32_t a, const double *at_a, uint32_t b,
+			 const double *at_b)
 {
-	const double square = square_between(s->mesh, a, b);
+	const double square = square_between(at_a, at_b);
 
-	s->looks -= s->looks > 0;
 	if (square > s->near * s->near ||
 		square * (DETAIL * DETAIL) > s->shortest[a] ||
 		square * (DETAIL * DETAIL) > s->shortest[b])
@@ -212,6 +214,20 @@ look_at_pair(Search *s, uint32_t a, uint32_t b)
 		s->parent[b] = a;
 	else
 		s->parent[a] = b;
+}
+
+/* Looks at all pairs of a few corners. */
+static void
+look_at_few(Search *s, const uint64_t *word, uint32_t count)
+{
+	double		at[FEW][3];
+
+	for (uint32_t i = 0; i < count; i++)
+		mf_mesh_place(s->mesh, (uint32_t) word[i], at[i]);
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = i + 1; k < count; k++)
+			look_at_pair(s, (uint32_t) word[i], at[i], (uint32_t) word[k],
+						 at[k]);
 }
 
 /*
@@ -234,29 +250,35 @@ look_in_order(Search *s, uint64_t *word, uint64_t count)
 		word[i] = (x > 0 ? (uint64_t) x : 0) << 32 | (uint32_t) word[i];
 	}
 	mf_sort_words(word, count);
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < count && s->looks > 0; i++)
+	{
+		double		at[2][3];
+
+		mf_mesh_place(s->mesh, (uint32_t) word[i], at[0]);
 		for (uint64_t k = i + 1; k < count && s->looks > 0 &&
 			 (word[k] >> 32) - (word[i] >> 32) <= PARTS + 1; k++)
-			look_at_pair(s, (uint32_t) word[i], (uint32_t) word[k]);
+		{
+			s->looks--;
+			mf_mesh_place(s->mesh, (uint32_t) word[k], at[1]);
+			look_at_pair(s, (uint32_t) word[i], at[0], (uint32_t) word[k],
+						 at[1]);
+		}
+	}
 }
 
 /* Looks through all cells; false: the budget is spent. */
 static bool
 look_through(Search *s)
 {
-	for (uint64_t from = 0, next; from < s->count; from = next)
+	for (uint64_t from = 0, next; from < s->count && s->looks > 0; from = next)
 	{
 		for (next = from + 1; next < s->count &&
 			 s->word[next] >> 32 == s->word[from] >> 32; next++)
 			;
 		if (next - from > FEW)
-		{
 			look_in_order(s, s->word + from, next - from);
-			continue;
-		}
-		for (uint64_t i = from; i < next; i++)
-			for (uint64_t k = i + 1; k < next; k++)
-				look_at_pair(s, (uint32_t) s->word[i], (uint32_t) s->word[k]);
+		else if (next - from > 1)
+			look_at_few(s, s->word + from, (uint32_t) (next - from));
 	}
 	return s->looks > 0;
 }

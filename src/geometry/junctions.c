@@ -169,10 +169,14 @@ split_triangle(Splitter *s, const uint64_t *task, uint32_t tasks)
 	uint64_t	count = 3;
 	uint32_t	corner[3];
 
+	/* A triangle that is a slit itself has its own corner on its edge. */
 	for (uint32_t i = 0; i < tasks; i++)
 		for (uint32_t k = s->first[(uint32_t) task[i]];
-			 s->inserted[k] != NONE; k++)
-			count++;
+			 s->inserted[k] != NONE; k++, count++)
+			if (s->inserted[k] == mesh->corners[t][0] ||
+				s->inserted[k] == mesh->corners[t][1] ||
+				s->inserted[k] == mesh->corners[t][2])
+				return true;
 	if (count > MF_MAX_POLYGON_CORNERS)
 		return true;
 	if (!mf_patch_reserve(s->job, &s->patch, (uint32_t) count) ||

@@ -117,7 +117,7 @@ typedef struct MfTouching
 	uint32_t	first;			/* one of them */
 } MfTouching;
 
-extern bool mf_touching_find(MfJob *job, const MfMesh *mesh,
-							 const MfEdges *edges, MfTouching *touching);
+extern bool mf_touching_find(MfJob *job, const MfMesh *mesh, bool sound,
+							 MfTouching *touching);
 
 #endif							/* MF_MEND_H */
