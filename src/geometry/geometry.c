@@ -125,6 +125,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		.size = size,
 		.max_triangles = options->max_triangles > 0 ?
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
+		.basic = options->basic,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
 		.refusal = refusal,

@@ -29,7 +29,9 @@ typedef struct MfGeometryOptions
 	uint64_t	max_triangles;	/* 0: MF_DEFAULT_MAX_TRIANGLES */
 	uint64_t	memory_limit;	/* bytes the library may allocate; 0: no limit */
 	MfPool	   *pool;			/* the threads; NULL: the caller's alone */
-	bool		basic;			/* only size, volume, area, bodies, defects */
+	bool		basic;			/* only size, volume, area, bodies, and
+								 * defects but for single bodies that touch
+								 * themselves in a point */
 	MfSection  *section;		/* filled at its height; may be NULL */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;

@@ -45,6 +45,8 @@ typedef struct MfJob
 	uint64_t	max_triangles;
 	double		unit_in_mm;
 	const char *unit_name;
+	bool		basic;			/* no more than size, volume, area, bodies,
+								 * and defects */
 	MfMemory	memory;
 	MfPool	   *pool;			/* may be NULL: no threads but the caller's */
 	MfRefusal  *refusal;
