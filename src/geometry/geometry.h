@@ -14,6 +14,13 @@
 /* Called now and then with a stage and the percent of the whole work done. */
 typedef void (*MfProgressCallback) (void *arg, MfStage stage, int percent);
 
+/*
+ * Called with each picture of the model once it is measured; the bytes are
+ * the library's.
+ */
+typedef void (*MfPictureCallback) (void *arg, uint32_t size,
+								   const uint8_t *png, size_t bytes);
+
 typedef struct MfGeometryOptions
 {
 	const char *name;			/* the file's name, a hint only; may be NULL */
@@ -24,6 +31,8 @@ typedef struct MfGeometryOptions
 	bool		basic;			/* only size, volume, area, bodies, defects */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
+	MfPictureCallback picture;	/* NULL: no picture; nor with `basic` */
+	void	   *picture_arg;
 } MfGeometryOptions;
 
 #define MF_DEFAULT_MAX_TRIANGLES	UINT64_C(20000000)
