@@ -1,9 +1,8 @@
 /*
  * picture.c
- *		The picture of a scene: chooses the view and draws every instance.
+ *		The picture of a scene: draws every instance and writes all sizes.
  *
- * The view is parallel, from the front on the right and above, the model's
- * own up pointing up.  Work is cut into runs of triangles; what they may cost
+ * Work is cut into runs of triangles; what they may cost
  * is counted in pixels, so a million triangles that each cover the whole
  * picture end as soon as everything else.  A run that has used up its share
  * waits until the shares that others did not need are given out again.  What
@@ -14,9 +13,8 @@
 
 #include "picture.h"
 
-/* Triangles of one run, and corners of one run of the fit. */
+/* Triangles of one run. */
 #define RUN_TRIANGLES	8192
-#define RUN_VERTICES	65536
 
 /* What a picture may cost: triangles looked at, pixels filled. */
 #define MOST_TRIANGLES	UINT64_C(40000000)
@@ -28,37 +26,11 @@
 /* How often shares are given out. */
 #define MOST_ROUNDS		12
 
-/* The part of the canvas that the model fills. */
-#define FILLED			0.94
-
-/* Where the viewer stands: 35 degrees to the right of the front, 30 above. */
-#define SIDEWARD_SIN	0.57357643635104610
-#define SIDEWARD_COS	0.81915204428899179
-#define UPWARD_SIN		0.5
-#define UPWARD_COS		0.86602540378443865
-
 /* Where a picture is too long as a PNG, shades are told apart by so many. */
 static const uint32_t coarser[] = {1, 8, 48};
 
 /* Rows of the largest picture that one task sums up. */
 #define RESOLVE_ROWS	16
-
-typedef struct View
-{
-	double		axis[3][3];		/* right, up, towards the viewer; in pixels
-								 * per unit of the scene once it is fitted */
-	double		shift[3];
-} View;
-
-/* Some corners of a pose, and where they are seen, before any shift. */
-typedef struct FitRun
-{
-	uint32_t	pose;
-	uint32_t	first;
-	uint32_t	count;
-	double		low[3];
-	double		high[3];
-} FitRun;
 
 typedef struct DrawRun
 {
@@ -72,10 +44,8 @@ typedef struct Drawing
 {
 	MfJob	   *job;
 	const MfScene *scene;
-	View		view;
+	MfPictureView view;
 	MfCanvas	canvas;
-	FitRun	   *fit;
-	uint32_t	fit_count;
 	uint64_t   *until;			/* triangles up to the end of each instance */
 	uint64_t	box_above;		/* a part with more triangles: its box */
 	DrawRun    *run;
@@ -86,185 +56,6 @@ typedef struct Drawing
 	uint8_t    *png;
 	size_t		length[MF_PICTURE_COUNT];
 } Drawing;
-
-/* ---- the view ------------------------------------------------------------ */
-
-/* The axes of the view; `tall` says that the model's y points up. */
-static void
-set_axes(View *view, bool tall)
-{
-	const double s = SIDEWARD_SIN;
-	const double c = SIDEWARD_COS;
-	const double axis[3][3] = {
-		{c, s, 0},
-		{-UPWARD_SIN * s, UPWARD_SIN * c, UPWARD_COS},
-		{UPWARD_COS * s, -UPWARD_COS * c, UPWARD_SIN}
-	};
-
-	for (int i = 0; i < 3; i++)
-	{
-		view->axis[i][0] = axis[i][0];
-		view->axis[i][1] = tall ? axis[i][2] : axis[i][1];
-		view->axis[i][2] = tall ? -axis[i][1] : axis[i][2];
-		view->shift[i] = 0;
-	}
-}
-
-/* View times pose: where a point of the part is seen, before any shift. */
-static void
-combine(const View *view, const MfPose *pose, double map[3][3])
-{
-	for (int i = 0; i < 3; i++)
-		for (int k = 0; k < 3; k++)
-			map[i][k] = view->axis[i][0] * pose->linear[0][k] +
-				view->axis[i][1] * pose->linear[1][k] +
-				view->axis[i][2] * pose->linear[2][k];
-}
-
-/* Where a point is seen. */
-static inline void
-see(const double map[3][3], const double from[3], const double shift[3],
-	double to[3])
-{
-	for (int i = 0; i < 3; i++)
-		to[i] = map[i][0] * from[0] + map[i][1] * from[1] +
-			map[i][2] * from[2] + shift[i];
-}
-
-static void
-fit_run(void *arg, uint32_t task)
-{
-	static const double none[3] = {0, 0, 0};
-	const Drawing *drawing = arg;
-	FitRun	   *run = &drawing->fit[task];
-	const MfPose *pose = &drawing->scene->pose[run->pose];
-	const MfMesh *mesh = &drawing->scene->part[pose->part].mesh;
-	double		map[3][3];
-
-	combine(&drawing->view, pose, map);
-	for (int i = 0; i < 3; i++)
-	{
-		run->low[i] = INFINITY;
-		run->high[i] = -INFINITY;
-	}
-	for (uint32_t v = run->first; v < run->first + run->count; v++)
-	{
-		double		own[3];
-		double		seen[3];
-
-		mf_mesh_place(mesh, v, own);
-		see(map, own, none, seen);
-		for (int i = 0; i < 3; i++)
-		{
-			run->low[i] = seen[i] < run->low[i] ? seen[i] : run->low[i];
-			run->high[i] = seen[i] > run->high[i] ? seen[i] : run->high[i];
-		}
-	}
-}
-
-/* Cuts the corners of all poses into runs; with run NULL only counts. */
-static uint32_t
-cut_fit(const MfScene *scene, FitRun *run)
-{
-	uint32_t	count = 0;
-
-	for (uint32_t p = 0; p < scene->pose_count; p++)
-	{
-		const MfMesh *mesh = &scene->part[scene->pose[p].part].mesh;
-
-		for (uint32_t at = 0; at < mesh->vertex_count; count++)
-		{
-			const uint32_t left = mesh->vertex_count - at;
-			const uint32_t here = left < RUN_VERTICES ? left : RUN_VERTICES;
-
-			if (run != NULL)
-			{
-				run[count].pose = p;
-				run[count].first = at;
-				run[count].count = here;
-			}
-			at += here;
-		}
-	}
-	return count;
-}
-
-/* Puts the runs of each pose together in its first one; *of points there. */
-static void
-join_fit(Drawing *drawing, uint32_t *of)
-{
-	FitRun	   *run = drawing->fit;
-
-	for (uint32_t r = 0; r < drawing->fit_count; r++)
-	{
-		FitRun	   *first;
-
-		if (run[r].first == 0)
-			of[run[r].pose] = r;
-		first = &run[of[run[r].pose]];
-		for (int i = 0; i < 3; i++)
-		{
-			first->low[i] = fmin(first->low[i], run[r].low[i]);
-			first->high[i] = fmax(first->high[i], run[r].high[i]);
-		}
-	}
-}
-
-/* Scales and shifts the view so that low..high fills the canvas. */
-static bool
-set_fit(Drawing *drawing, const double low[3], const double high[3])
-{
-	View	   *view = &drawing->view;
-	const double largest = fmax(high[0] - low[0], high[1] - low[1]);
-	const double scale = FILLED * MF_CANVAS_SIDE / largest;
-	const double depth = (high[2] - low[2]) * scale;
-
-	if (!(largest > 0) || !isfinite(scale) || !isfinite(depth))
-		return false;
-	for (int i = 0; i < 3; i++)
-	{
-		for (int k = 0; k < 3; k++)
-			view->axis[i][k] *= scale;
-		view->shift[i] = (i < 2 ? MF_CANVAS_SIDE / 2.0 : 0) -
-			(low[i] + (high[i] - low[i]) / 2) * scale;
-	}
-	drawing->canvas.nearest = depth / 2;
-	drawing->canvas.depth_scale = depth > 0 ? 4.0e9 / depth : 0;
-	return true;
-}
-
-/* Fits the view to all instances. */
-static bool
-fit_view(Drawing *drawing)
-{
-	static const double none[3] = {0, 0, 0};
-	const MfScene *scene = drawing->scene;
-	MfMemory   *memory = &drawing->job->memory;
-	const uint64_t bytes = scene->pose_count * sizeof(uint32_t);
-	uint32_t   *of = mf_memory_alloc(memory, bytes);
-	double		low[3] = {INFINITY, INFINITY, INFINITY};
-	double		high[3] = {-INFINITY, -INFINITY, -INFINITY};
-
-	if (of == NULL)
-		return false;
-	mf_pool_run(drawing->job->pool, drawing->fit_count, fit_run, drawing);
-	join_fit(drawing, of);
-	for (uint32_t n = 0; n < scene->instance_count; n++)
-	{
-		const MfInstance *instance = &scene->instance[n];
-		const FitRun *run = &drawing->fit[of[instance->pose]];
-		double		shift[3];
-
-		see(drawing->view.axis, instance->shift, none, shift);
-		for (int i = 0; i < 3; i++)
-		{
-			low[i] = fmin(low[i], run->low[i] + shift[i]);
-			high[i] = fmax(high[i], run->high[i] + shift[i]);
-		}
-	}
-	mf_memory_free(memory, of, bytes);
-	return set_fit(drawing, low, high);
-}
 
 /* ---- drawing ------------------------------------------------------------- */
 
@@ -305,9 +96,9 @@ set_actor(const Drawing *drawing, uint32_t n, Actor *actor)
 	if (actor->box)
 		memcpy(actor->map, drawing->view.axis, sizeof(actor->map));
 	else
-		combine(&drawing->view, actor->pose, actor->map);
-	see(drawing->view.axis, instance->shift, drawing->view.shift,
-		actor->shift);
+		mf_picture_combine(&drawing->view, actor->pose, actor->map);
+	mf_picture_see(drawing->view.axis, instance->shift, drawing->view.shift,
+				   actor->shift);
 }
 
 /* Triangle t of an instance as it is seen; false: it is not to be seen. */
@@ -322,8 +113,8 @@ take_triangle(const Actor *actor, uint32_t t, MfStroke *stroke)
 	else
 		mf_mesh_triangle(&actor->part->mesh, t, at);
 	for (int i = 0; i < 3; i++)
-		see(actor->map, at[i], actor->shift,
-			stroke->at[mirrored && i > 0 ? 3 - i : i]);
+		mf_picture_see(actor->map, at[i], actor->shift,
+					   stroke->at[mirrored && i > 0 ? 3 - i : i]);
 	return mf_stroke_prepare(stroke, actor->box || actor->part->closed);
 }
 
@@ -469,7 +260,7 @@ draw_marks(Drawing *drawing, const MfMeasurement *m)
 			continue;
 		for (int k = 0; k < 3; k++)
 			at[k] = defect->at[k] / drawing->job->unit_in_mm;
-		see(drawing->view.axis, at, drawing->view.shift, seen);
+		mf_picture_see(drawing->view.axis, at, drawing->view.shift, seen);
 		mf_canvas_mark(&drawing->canvas, seen[0], seen[1]);
 	}
 }
@@ -566,7 +357,6 @@ for_memory(Drawing *drawing, bool take)
 		uint64_t	bytes;
 	}			all[] = {
 		{(void **) &drawing->canvas.pixel, pixels * sizeof(uint64_t)},
-		{(void **) &drawing->fit, drawing->fit_count * sizeof(FitRun)},
 		{(void **) &drawing->until, drawing->scene->instance_count * sizeof(uint64_t)},
 		{(void **) &drawing->cell, pixels / 4 * sizeof(MfPictureCell)},
 		{(void **) &drawing->index, pixels / 4 * MF_PICTURE_COUNT},
@@ -594,14 +384,13 @@ mf_picture_make(MfJob *job, const MfScene *scene, const MfMeasurement *m,
 	Drawing		drawing = {.job = job,.scene = scene};
 
 	mf_job_progress(job, MF_STAGE_PICTURE, 0, 1);
-	set_axes(&drawing.view, m->format == MF_FORMAT_GLB);
-	drawing.fit_count = cut_fit(scene, NULL);
-	if (for_memory(&drawing, true))
+	if (for_memory(&drawing, true) &&
+		mf_picture_fit(job, scene, m->format == MF_FORMAT_GLB,
+					   &drawing.view, &drawing.canvas))
 	{
 		memset(drawing.canvas.pixel, 0xff, sizeof(uint64_t) * MF_CANVAS_SIDE *
 			   MF_CANVAS_SIDE);
-		cut_fit(scene, drawing.fit);
-		if (fit_view(&drawing) && draw_instances(&drawing))
+		if (draw_instances(&drawing))
 		{
 			draw_marks(&drawing, m);
 			make_pictures(&drawing, callback, arg);

@@ -1,9 +1,10 @@
 /*
  * picture.h
- *		The picture of a scene: what its three files share.
+ *		The picture of a scene: what its files share.
  *
- * picture.c chooses the view and goes through the scene, picture_draw.c fills
- * triangles into a canvas, picture_png.c makes pictures of a canvas.
+ * picture_view.c chooses the view, picture.c goes through the scene,
+ * picture_draw.c fills triangles into a canvas, picture_png.c makes pictures
+ * of a canvas.
  *
  * A canvas is square, its rows from the bottom up.  Each pixel is the nearest
  * sample that was put there: its depth in the upper half, what it shows in
@@ -41,6 +42,47 @@ typedef struct MfCanvas
 	double		nearest;		/* what has depth 0, towards the viewer */
 	double		depth_scale;	/* depth per pixel */
 } MfCanvas;
+
+/* Depths end here; the rest is room for what lies behind a little. */
+#define MF_CANVAS_DEPTH		4.0e9
+
+/* From where the scene is seen, and where on the canvas. */
+typedef struct MfPictureView
+{
+	double		axis[3][3];		/* right, up, towards the viewer; in pixels
+								 * per unit of the scene */
+	double		shift[3];
+} MfPictureView;
+
+/*
+ * Fits the view to all instances; `tall` says that the model's y points up.
+ * Sets the depth of the canvas.  False: there is no memory, or nothing that
+ * has a size.
+ */
+extern bool mf_picture_fit(MfJob *job, const MfScene *scene, bool tall,
+						   MfPictureView *view, MfCanvas *canvas);
+
+/* View times pose: where a point of the part is seen, before any shift. */
+static inline void
+mf_picture_combine(const MfPictureView *view, const MfPose *pose,
+				   double map[3][3])
+{
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3; k++)
+			map[i][k] = view->axis[i][0] * pose->linear[0][k] +
+				view->axis[i][1] * pose->linear[1][k] +
+				view->axis[i][2] * pose->linear[2][k];
+}
+
+/* Where a point is seen. */
+static inline void
+mf_picture_see(const double map[3][3], const double from[3],
+			   const double shift[3], double to[3])
+{
+	for (int i = 0; i < 3; i++)
+		to[i] = map[i][0] * from[0] + map[i][1] * from[1] +
+			map[i][2] * from[2] + shift[i];
+}
 
 /* What drawing one triangle costs, and with what it is drawn. */
 typedef struct MfStroke

@@ -167,7 +167,7 @@ sample_at(const MfCanvas *canvas, const Plane *plane, double column,
 
 	/* Depth 0 is for marks; the range leaves room at its far end. */
 	depth = depth > 1 ? depth : 1;
-	depth = depth < 4.0e9 ? depth : 4.0e9;
+	depth = depth < MF_CANVAS_DEPTH ? depth : MF_CANVAS_DEPTH;
 	return (uint64_t) ((uint32_t) depth + plane->behind) << 32 |
 		plane->sample;
 }
