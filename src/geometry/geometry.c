@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "picture.h"
 #include "whole.h"
 
 static double
@@ -108,6 +109,9 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	mf_defects_list(job, scene, m);
 	if (!mf_rays_measure(job, scene, options->basic, m))
 		return false;
+	if (options->picture != NULL && !options->basic)
+		mf_picture_make(job, scene, m, options->picture,
+						options->picture_arg);
 	return true;
 }
 
