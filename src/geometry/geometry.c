@@ -130,6 +130,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		.max_triangles = options->max_triangles > 0 ?
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
 		.basic = options->basic,
+		.repair_looks = MF_REPAIR_LOOKS,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
 		.refusal = refusal,
