@@ -665,9 +665,10 @@ test_broken(void)
 			refused += !measure_bytes(bytes.at, size, NULL, &m, &refusal) &&
 				sane_refusal(&refusal);
 		}
-		/* The last row of text is no surface, so it may be "0". */
-		ok(refused == bytes.size - (f == 0 ? 4 : 0),
-		   "%s: cut off anywhere, it is refused", formats[f]);
+		/* The last row of text is no surface: it may be "0 1" or "0 ", too. */
+		ok(refused == bytes.size - (f == 0 ? 3 : 0),
+		   "%s: cut off anywhere, it is refused (%zu of %zu)",
+		   formats[f], refused, bytes.size);
 		for (size_t bit = 0; bit < 8 * bytes.size; bit++)
 		{
 			bytes.at[bit / 8] ^= 1 << bit % 8;
