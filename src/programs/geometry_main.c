@@ -51,7 +51,7 @@ static const char help[] =
 "Usage:\n"
 "  mesflow-geometry [OPTION]... FILE\n"
 "\n"
-"FILE is a model in STL, binary or ASCII, or in OBJ; - reads standard input.\n"
+"FILE is a model in STL, OBJ, PLY or GLB; - reads standard input.\n"
 "\n"
 "Options:\n"
 "  --json               print one JSON object instead of a page\n"
