@@ -140,7 +140,8 @@ typedef enum MfEncoding
 	MF_ENCODING_OBJ,
 	MF_ENCODING_PLY,
 	MF_ENCODING_GLB,
-	MF_ENCODING_3MF
+	MF_ENCODING_3MF,
+	MF_ENCODING_UTF16			/* some text */
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
