@@ -120,6 +120,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
+		.basic = options->basic,
 		.refusal = refusal,
 		.progress = options->progress,
 		.progress_arg = options->progress_arg,
@@ -137,6 +138,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 	if (good)
 		mf_job_progress(&job, MF_STAGE_DONE, 1, 1);
 	mf_scene_free(&job, &scene);
+	mf_memory_end(&job.memory);
 	m->measured_in_ms = now_in_ms() - started;
 	return good;
 }
