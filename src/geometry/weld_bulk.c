@@ -22,6 +22,7 @@
 #include <math.h>
 
 #include "partition.h"
+#include "rank.h"
 #include "weld.h"
 
 /* Items of a chunk: a multiple of 96, and below 65535. */
@@ -41,13 +42,6 @@
 /* Ranks of a chunk. */
 #define RANKS		(CHUNK / 32)
 
-/* Which of 32 items are the first of their key, and how many before them. */
-typedef struct Rank
-{
-	uint32_t	bits;
-	uint32_t	before;			/* in the chunk */
-} Rank;
-
 typedef struct Bulk
 {
 	MfJob	   *job;
@@ -60,7 +54,7 @@ typedef struct Bulk
 	bool		picky;			/* leave out items of the number 0? */
 	uint64_t	seed[2];
 	MfPartition partition;
-	Rank	   *rank;
+	MfRank	   *rank;
 	uint64_t	rank_bytes;
 	uint32_t   *base;			/* firsts before each chunk */
 	uint64_t	base_bytes;
@@ -82,24 +76,11 @@ chunk_length(const Bulk *bulk, uint32_t chunk)
 	return left < CHUNK ? left : CHUNK;
 }
 
-/* Set bits of a word (Warren, "Hacker's Delight", 5-1). */
-static inline uint32_t
-count_bits(uint32_t x)
-{
-	x -= x >> 1 & 0x55555555;
-	x = (x & 0x33333333) + (x >> 2 & 0x33333333);
-	x = (x + (x >> 4)) & 0x0f0f0f0f;
-	return x * 0x01010101 >> 24;
-}
-
 /* The number of a first item. */
 static inline uint32_t
 number_of(const Bulk *bulk, uint32_t item)
 {
-	const Rank *rank = &bulk->rank[item / 32];
-
-	return bulk->base[item / CHUNK] + rank->before +
-		count_bits(rank->bits & ((UINT32_C(1) << item % 32) - 1));
+	return bulk->base[item / CHUNK] + mf_rank_number(bulk->rank, item);
 }
 
 /* A thread's room for tables; there is one for each thread. */
@@ -172,7 +153,7 @@ begin_bulk(Bulk *bulk)
 	bulk->scratch_each = 2 * bulk->most_slots * slot;
 	bulk->scratch_bytes = mf_pool_threads(bulk->job->pool) *
 		bulk->scratch_each;
-	bulk->rank_bytes = chunks * (uint64_t) RANKS * sizeof(Rank);
+	bulk->rank_bytes = chunks * (uint64_t) RANKS * sizeof(MfRank);
 	bulk->base_bytes = chunks * (uint64_t) sizeof(*bulk->base);
 	mf_weld_make_seed(bulk->seed);
 

@@ -205,7 +205,7 @@ static void
 BULK_NAME(mark) (void *arg, uint32_t chunk)
 {
 	Bulk	   *bulk = arg;
-	Rank	   *rank = bulk->rank + chunk * RANKS;
+	MfRank	   *rank = bulk->rank + chunk * RANKS;
 	const MfRun run = mf_partition_chunk(&bulk->partition, chunk);
 	const BULK_ENTRY *entry = run.first;
 	uint32_t	bits[RANKS] = {0};
@@ -218,7 +218,7 @@ BULK_NAME(mark) (void *arg, uint32_t chunk)
 	{
 		rank[i].bits = bits[i];
 		rank[i].before = before;
-		before += count_bits(bits[i]);
+		before += mf_rank_count(bits[i]);
 	}
 	bulk->base[chunk] = before;
 }
