@@ -151,6 +151,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 	if (good)
 		mf_job_progress(&job, MF_STAGE_DONE, 1, 1);
 	mf_scene_free(&job, &scene);
+	mf_memory_end(&job.memory);
 	m->measured_in_ms = now_in_ms() - started;
 	return good;
 }
