@@ -184,16 +184,16 @@ test_wrong(void)
 		const char *part;
 		bool		later;		/* only seen in a later line */
 	}			cases[] = {
-		{"<vertex x=\"", 15000, "<vertex x=\",", MF_ERROR_MALFORMED, "comma"},
-		{"<vertex x=\"", 15999, "<vertex y=\"", MF_ERROR_MALFORMED, "duplicate"},
+		{"<vertex x=\"", 15000, "<vertex x=\",", MF_ERROR_MALFORMED, "comma", false},
+		{"<vertex x=\"", 15999, "<vertex y=\"", MF_ERROR_MALFORMED, "duplicate", false},
 		{"<vertex x=\"", 12345, "<vertey x=\"", MF_ERROR_MALFORMED, "vertex 15999", true},
-		{"<triangle v1", 30000, "<triangle v2", MF_ERROR_MALFORMED, "duplicate"},
+		{"<triangle v1", 30000, "<triangle v2", MF_ERROR_MALFORMED, "duplicate", false},
 		{"<triangle v1=\"", 29000, "<triangle v1='", MF_ERROR_MALFORMED,
 		"well-formed", true},
 		{"<triangle v1=\"1", 9000, "<triangle v1=\"x", MF_ERROR_MALFORMED,
-		"where the number of a vertex"},
+		"where the number of a vertex", false},
 		{"<triangle v1=\"1", 9001, "<triangle v1=\"9", MF_ERROR_MALFORMED,
-		"where there are 16000 vertices"}
+		"where there are 16000 vertices", false}
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
