@@ -460,8 +460,23 @@ mf_polygon_split(MfPolygon *polygon, const double (*vertex)[3],
 }
 
 /*
+ * Refuses a polygon that the budget did not reach to split: its area could be
+ * anything.  False.
+ */
+static bool
+refuse_hard(MfJob *job, const MfPolygon *polygon)
+{
+	mf_refuse(job->refusal, MF_ERROR_UNSUPPORTED,
+			  "The model has polygons that are too hard to split, one of them "
+			  "with %u corners.  Please export the model with triangles.",
+			  polygon->count);
+	return false;
+}
+
+/*
  * Adds a polygon of three corners or more to a mesh, whose vertices are
- * doubles.  False: refused, for too many triangles.
+ * doubles.  False: refused, for too many triangles, or because the budget
+ * for splitting is spent.
  */
 bool
 mf_polygon_add(MfJob *job, MfMesh *mesh, MfPolygon *polygon)
@@ -479,9 +494,14 @@ mf_polygon_add(MfJob *job, MfMesh *mesh, MfPolygon *polygon)
 		for (int i = 0; i < 3; i++)
 			(*triangle)[i] = polygon->corner[i].vertex;
 	else if (!mf_polygon_split(polygon, (const double (*)[3]) mesh->wide_at,
-							   triangle) && job->crossed_polygons++ == 0)
-		memcpy(job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
-			   sizeof(job->crossed_at));
+							   triangle))
+	{
+		if (polygon->looks_left == 0)
+			return refuse_hard(job, polygon);
+		if (job->crossed_polygons++ == 0)
+			memcpy(job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
+				   sizeof(job->crossed_at));
+	}
 	mesh->triangle_count = (uint32_t) after;
 	return true;
 }

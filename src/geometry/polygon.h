@@ -8,7 +8,7 @@
 #include "mesh.h"
 
 /* A polygon of more corners is refused. */
-#define MF_MAX_POLYGON_CORNERS	10000
+#define MF_MAX_POLYGON_CORNERS	100000
 
 typedef struct MfPolygonCorner
 {
