@@ -232,6 +232,151 @@ test_dense(void)
 	free_bytes(&bytes);
 }
 
+/* ---- STL ---- */
+
+/* Ways to write the facets. */
+static const char *const facet_forms[] = {
+	"facet normal 0 0 0\nouter loop\nvertex %s\nvertex %s\nvertex %s\n"
+	"endloop\nendfacet\n",
+	/* All in one line. */
+	"facet normal 0 0 0 outer loop vertex %s vertex %s vertex %s endloop "
+	"endfacet ",
+	/* A solid for each, whose name looks like a facet. */
+	"solid facet normal\r\n  FACET\tnormal nan 0 0\r\n outer loop\r\n"
+	" vertex %s\r\n vertex %s\r\n vertex %s\r\nendloop\r\nendfacet\r\n"
+	"endsolid\tfacet\r\n",
+	/* No normal, and ends of lines in other places. */
+	"facet\nouter\nloop\nvertex\n%s vertex %s\nvertex %s\nendloop\n\n"
+	"endfacet\n\n",
+	/* A normal that looks like a facet: no piece can end there. */
+	"facet normal\nfacet 1 2\nouter loop\nvertex %s\nvertex %s\n"
+	"vertex %s\nendloop\nendfacet\n"
+};
+
+#define FACET_FORMS	5
+
+/* Adds some cubes of 10 in a row, one behind the other. */
+static void
+add_cubes(Bytes *bytes, int form, int from, int to)
+{
+	for (int n = from; n < to; n++)
+	{
+		Soup		soup = {0};
+
+		add_box(&soup, 20 * n, 0, 0, 20 * n + 10, 10, 10, false);
+		for (size_t t = 0; t < soup.count; t++)
+		{
+			char		corner[3][60];
+
+			for (int i = 0; i < 3; i++)
+				snprintf(corner[i], sizeof(corner[i]), "%.9e %.3f %g",
+						 soup.triangle[t][i][0], soup.triangle[t][i][1],
+						 soup.triangle[t][i][2]);
+			add_text(bytes, facet_forms[form], corner[0], corner[1],
+					 corner[2]);
+		}
+		free_soup(&soup);
+	}
+}
+
+static void
+test_facets(void)
+{
+	const int	cubes = 1500;
+
+	for (int form = 0; form < FACET_FORMS; form++)
+	{
+		Bytes		bytes = {0};
+		MfMeasurement m[3];
+		MfRefusal	refusal = {0};
+		bool		good = true;
+
+		add_text(&bytes, "solid facets\n");
+		add_cubes(&bytes, form, 0, cubes);
+		add_text(&bytes, "%s", "endsolid\n");
+		if (form == 2)
+			bytes.size -= 9;
+		for (int i = 0; i < 3; i++)
+			good = good && measure(&bytes, i, &m[i], &refusal) &&
+				m[i].triangles == 12 * cubes && m[i].bodies == cubes &&
+				m[i].vertices == 8 * cubes && m[i].watertight &&
+				near(m[i].volume_mm3, 1000.0 * cubes, 1e-12) &&
+				memcmp(&m[i], &m[0], sizeof(m[0])) == 0;
+		ok(good, "facets of form %d: %zu bytes, the same by three threads",
+		   form, bytes.size);
+		if (refusal.text[0] != '\0')
+			printf("# %s\n", refusal.text);
+		free_bytes(&bytes);
+	}
+}
+
+/* Something wrong between facets and in them: its line is named. */
+static void
+test_facet_errors(void)
+{
+	static const struct
+	{
+		const char *line;
+		int			lines;		/* from there to what is named */
+		const char *words;
+	}			cases[] = {
+		{"endfacet\n", 0, "\"endfacet\" found, where \"facet\" should be"},
+		{"endsolid\n", 1, "\"facet\" found, where \"solid\" should be"},
+		{"facet normal 0 0 0\nouter loop\nvertex 0 0 0\n", 3,
+		"\"facet\" found, where \"vertex\" should be"},
+		{"facet normal 0 0 0\nouter loop\nvertex 0 inf 0\n", 2,
+		"\"inf\" is not a finite number"},
+		{"facet\n", 1, "\"facet\" found, where \"outer\" should be"}
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int cubes = 400; cubes < 420; cubes += 6)
+		{
+			Bytes		bytes = {0};
+			size_t		place;
+			MfMeasurement m;
+			MfRefusal	refusal[3] = {{0}};
+			char		wanted[100];
+			bool		fine = true;
+
+			add_text(&bytes, "solid facets\n");
+			add_cubes(&bytes, 0, 0, cubes);
+			place = bytes.size;
+			add_text(&bytes, "%s", cases[i].line);
+			add_cubes(&bytes, 0, cubes, 800);
+			snprintf(wanted, sizeof(wanted), "Line %lu: ",
+					 line_of(&bytes, place) + cases[i].lines);
+			for (int k = 0; k < 3; k++)
+				fine = fine && !measure(&bytes, k, &m, &refusal[k]) &&
+					strncmp(refusal[k].text, wanted, strlen(wanted)) == 0 &&
+					strstr(refusal[k].text, cases[i].words) != NULL;
+			ok(fine, "refused behind %d cubes: %s", cubes, cases[i].words);
+			printf("# %s\n", refusal[2].text);
+			free_bytes(&bytes);
+		}
+}
+
+/* Each kind of error at each end of a piece that facets can have. */
+static void
+test_cuts(void)
+{
+	int			right = 0;
+
+	for (int shift = 0; shift < 130; shift++)
+	{
+		Bytes		bytes = {0};
+		MfMeasurement m;
+		MfRefusal	refusal = {0};
+
+		add_text(&bytes, "solid %*s\n", shift, "");
+		add_cubes(&bytes, 2, 0, 200);
+		right += measure(&bytes, shift % 3, &m, &refusal) &&
+			m.triangles == 2400 && m.bodies == 200 && m.watertight;
+		free_bytes(&bytes);
+	}
+	ok(right == 130, "pieces end at each place of a facet: %d of 130", right);
+}
+
 int
 main(void)
 {
@@ -240,6 +385,9 @@ main(void)
 	test_ways();
 	test_errors();
 	test_dense();
+	test_facets();
+	test_facet_errors();
+	test_cuts();
 	mf_pool_stop(pool[1]);
 	mf_pool_stop(pool[2]);
 	return tap_done();
