@@ -236,12 +236,14 @@ split_slits(Splitter *s)
 	{
 		const MfStep *step = loops->step + loops->loop[i].first;
 
+		mf_mend_progress(s->job, i);
 		if (order_slit(s, step, loops->loop[i].count))
 			plan_slit(s, step, loops->loop[i].count);
 	}
 	mf_sort_words(s->task, s->task_count);
 	for (uint32_t from = 0, next; from < s->task_count; from = next)
 	{
+		mf_mend_progress(s->job, from);
 		for (next = from + 1; next < s->task_count &&
 			 s->task[next] >> 32 == s->task[from] >> 32; next++)
 			;
