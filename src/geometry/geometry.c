@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "picture.h"
 #include "whole.h"
 
 static double
@@ -100,7 +101,8 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	if (!mf_scene_settle(job, scene) || !measure_parts(job, scene) ||
 		!mf_totals_measure(job, scene, m))
 		return false;
-	if (!options->basic && !mf_layers_measure(job, scene, m))
+	if (!options->basic && (!mf_layers_measure(job, scene, m) ||
+							!mf_convex_measure(job, scene, m)))
 		return false;
 	if (options->section != NULL &&
 		!mf_layers_section(job, scene, options->section))
@@ -108,6 +110,9 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	mf_defects_list(job, scene, m);
 	if (!mf_rays_measure(job, scene, options->basic, m))
 		return false;
+	if (options->picture != NULL && !options->basic)
+		mf_picture_make(job, scene, m, options->picture,
+						options->picture_arg);
 	return true;
 }
 
@@ -146,6 +151,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 	if (good)
 		mf_job_progress(&job, MF_STAGE_DONE, 1, 1);
 	mf_scene_free(&job, &scene);
+	mf_memory_end(&job.memory);
 	m->measured_in_ms = now_in_ms() - started;
 	return good;
 }

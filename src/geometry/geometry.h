@@ -22,6 +22,13 @@ typedef struct MfSection
 	double		perimeter;		/* length of the outline, mm */
 } MfSection;
 
+/*
+ * Called with each picture of the model once it is measured; the bytes are
+ * the library's.
+ */
+typedef void (*MfPictureCallback) (void *arg, uint32_t size,
+								   const uint8_t *png, size_t bytes);
+
 typedef struct MfGeometryOptions
 {
 	const char *name;			/* the file's name, a hint only; may be NULL */
@@ -35,6 +42,8 @@ typedef struct MfGeometryOptions
 	MfSection  *section;		/* filled at its height; may be NULL */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
+	MfPictureCallback picture;	/* NULL: no picture; nor with `basic` */
+	void	   *picture_arg;
 } MfGeometryOptions;
 
 #define MF_DEFAULT_MAX_TRIANGLES	UINT64_C(20000000)

@@ -30,13 +30,17 @@ typedef struct MfMemory
 {
 	uint64_t	limit;			/* 0: none */
 	uint64_t	used;
-	uint64_t	peak;
+	uint64_t	peak;			/* the spare block included */
+	void	   *spare;			/* given back, but not to the kernel yet */
+	uint64_t	spare_bytes;
 } MfMemory;
 
 extern void *mf_memory_alloc(MfMemory *memory, uint64_t bytes);
+extern void *mf_memory_take(MfMemory *memory, uint64_t bytes);
 extern void *mf_memory_grow(MfMemory *memory, void *old, uint64_t old_bytes,
 							uint64_t new_bytes);
 extern void mf_memory_free(MfMemory *memory, void *block, uint64_t bytes);
+extern void mf_memory_end(MfMemory *memory);
 
 /* ---- job.c ---- */
 
@@ -70,6 +74,8 @@ typedef struct MfJob
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
 							uint64_t total);
+extern void mf_job_run(MfJob *job, MfStage stage, double from, double until,
+					   uint32_t tasks, MfTask work, void *arg);
 extern bool mf_job_out_of_memory(MfJob *job);
 extern bool mf_job_too_many(MfJob *job, uint64_t triangles);
 extern bool mf_job_check_memory(MfJob *job, uint64_t bytes);
@@ -140,7 +146,8 @@ typedef enum MfEncoding
 	MF_ENCODING_OBJ,
 	MF_ENCODING_PLY,
 	MF_ENCODING_GLB,
-	MF_ENCODING_3MF
+	MF_ENCODING_3MF,
+	MF_ENCODING_UTF16			/* some text */
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -177,24 +184,26 @@ extern const char *mf_number_read(const char *text, const char *end,
 
 /* ---- weld.c ---- */
 
-/* The hash table that finds a vertex by its coordinates. */
+/* The hash table that finds a vertex by its coordinates, which are doubles. */
 typedef struct MfWeld
 {
 	MfJob	   *job;
 	MfMesh	   *mesh;
-	void	   *slots;
+	struct MfWeldSlot *slots;
 	uint64_t	slot_count;
-	uint64_t	slot_size;
 	uint64_t	seed[2];
 } MfWeld;
 
 extern bool mf_weld_begin(MfWeld *weld, MfJob *job, MfMesh *mesh,
 						  uint64_t expected_triangles);
-extern bool mf_weld_add_narrow(MfWeld *weld, const uint8_t *first,
-							   size_t stride, size_t count);
-extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first,
-							 size_t stride, size_t count);
+extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first, size_t stride,
+							 size_t count);
 extern void mf_weld_end(MfWeld *weld);
+
+/* ---- weld_bulk.c ---- */
+
+extern bool mf_weld_triangles(MfJob *job, MfMesh *mesh, const uint8_t *first,
+							  size_t stride, uint64_t count);
 extern bool mf_weld_vertices(MfJob *job, MfMesh *mesh);
 
 /* ---- edges.c ---- */
