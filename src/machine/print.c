@@ -11,9 +11,11 @@
  * cross section is a rectangle with round ends (PrusaSlicer's and Slic3r's
  * documented flow model), so that lines lie closer than their width.
  *
- * A few coefficients stand for what a cross section does not say; they were
- * fitted to prusa-slicer 2.5.0 on the models of test/bench/print_time.sh,
- * which shows how well they do.
+ * Four settings stand for what a cross section does not say: layer_pause,
+ * wall_slowness, infill_anchors, inside_overlap.  Their defaults were fitted
+ * to the prints that prusa-slicer 2.5.0 makes of the shared models;
+ * test/bench/print_time.sh shows how well they do, fits them again, and says
+ * how well they do on models that they were not fitted to.
  */
 #include "print.h"
 
@@ -22,18 +24,6 @@
 #include <string.h>
 
 #include "inset.h"
-
-/*
- * Corners, seams and the way from one loop to the next: loops take so much
- * longer than their length over their speed.
- */
-#define WALL_SLOWNESS	1.4
-
-/* Turns and anchors at the ends of infill lines, as a share of them. */
-#define INFILL_ANCHORS	0.09
-
-/* How far the inside reaches into the walls, in line widths. */
-#define INSIDE_OVERLAP	0.25
 
 /* How sharply small insides turn solid, where they are several. */
 #define SOLID_SHARPNESS 3		/* 2^3 = 8th power */
@@ -89,9 +79,12 @@ mf_print_defaults(MfPrintSettings *s)
 	s->first_layer_speed = 20;
 	s->acceleration = 1000;
 	s->corner_speed = 8;
-	s->layer_pause = 0.45;
 	s->min_layer_time = 10;
 	s->min_speed = 15;
+	s->layer_pause = 0.45;
+	s->wall_slowness = 1.4;
+	s->infill_anchors = 0.09;
+	s->inside_overlap = 0.25;
 }
 
 static bool
@@ -101,20 +94,26 @@ is_positive(double value)
 }
 
 static bool
+is_amount(double value)
+{
+	return isfinite(value) && value >= 0;
+}
+
+static bool
 are_settings(const MfPrintSettings *s)
 {
 	return is_positive(s->layer_height) && is_positive(s->line_width) &&
 		s->perimeters >= 0 && s->infill >= 0 && s->infill <= 1 &&
 		s->top_layers >= 0 && s->bottom_layers >= 0 &&
-		isfinite(s->solid_below) && s->solid_below >= 0 &&
+		is_amount(s->solid_below) &&
 		is_positive(s->outer_speed) && is_positive(s->wall_speed) &&
 		is_positive(s->infill_speed) && is_positive(s->solid_speed) &&
 		is_positive(s->top_speed) && is_positive(s->bridge_speed) &&
 		is_positive(s->first_layer_speed) &&
 		is_positive(s->acceleration) && is_positive(s->corner_speed) &&
-		isfinite(s->layer_pause) && s->layer_pause >= 0 &&
-		isfinite(s->min_layer_time) && s->min_layer_time >= 0 &&
-		is_positive(s->min_speed);
+		is_amount(s->min_layer_time) && is_positive(s->min_speed) &&
+		is_amount(s->layer_pause) && is_positive(s->wall_slowness) &&
+		is_amount(s->infill_anchors) && is_amount(s->inside_overlap);
 }
 
 /* ---- layers as printed ---- */
@@ -241,10 +240,10 @@ lay_inside(const Steps *steps, int step, const MfPrintSettings *s,
 		   const MfInset *inset, double area, double spacing, Layer *layer)
 {
 	const double region = inset->area +
-	INSIDE_OVERLAP * s->line_width * inset->perimeter;
+	s->inside_overlap * s->line_width * inset->perimeter;
 	const double solid = share_solid(steps, step, s, area, inset->area, region,
 									 inset->compact);
-	const double share = s->infill * (1 + INFILL_ANCHORS * (1 - s->infill));
+	const double share = s->infill * (1 + s->infill_anchors * (1 - s->infill));
 	const double inside = inset->area / area;
 
 	layer->solid = solid * region / spacing;
@@ -327,8 +326,8 @@ add_layer(const Layer *layer, bool first, double layers,
 {
 	const double most = first ? s->first_layer_speed : INFINITY;
 	const double lines = layer->outer + layer->inner + layer->solid + layer->infill;
-	const double walls = WALL_SLOWNESS * (layer->outer / fmin(most, s->outer_speed) +
-										  layer->inner / fmin(most, s->wall_speed));
+	const double walls = s->wall_slowness * (layer->outer / fmin(most, s->outer_speed) +
+											 layer->inner / fmin(most, s->wall_speed));
 	const double plain = layer->solid - layer->top - layer->bridge;
 	const double solid =
 	time_lines(layer->top, layer->chord, fmin(most, s->top_speed), s) +

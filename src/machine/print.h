@@ -33,9 +33,20 @@ typedef struct MfPrintSettings
 	double		first_layer_speed;	/* no faster than this in the first layer */
 	double		acceleration;	/* mm/s2 */
 	double		corner_speed;	/* how fast a line begins and ends */
-	double		layer_pause;	/* from one layer to the next */
 	double		min_layer_time; /* printed slower until a layer takes this, */
 	double		min_speed;		/* but no slower than this */
+
+	/*
+	 * What cross sections do not say; the defaults are fitted to a slicer's
+	 * prints: see print.c.
+	 */
+	double		layer_pause;	/* from one layer to the next */
+	double		wall_slowness;	/* loops take so many times longer than their
+								 * length over their speed: corners, seams,
+								 * the way from one to the next */
+	double		infill_anchors; /* ends of infill lines, as a share of them */
+	double		inside_overlap; /* how far the inside reaches into the walls,
+								 * in line widths */
 } MfPrintSettings;
 
 /* Layers that a print may have; more are counted in groups. */

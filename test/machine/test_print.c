@@ -10,9 +10,6 @@
 #include "machine/inset.h"
 #include "machine/print.h"
 
-#define ANCHORS		0.09		/* as print.c has them */
-#define OVERLAP		0.25
-
 static uint64_t dice = 7;
 
 /* A number from 0 to below 1 (xorshift, Marsaglia 2003). */
@@ -98,7 +95,7 @@ test_cube(void)
 	print = print_box(20, 20, 20, &s);
 	gap = mf_print_spacing(s.line_width, s.layer_height);
 	side = 20 - 2 * (s.line_width + gap);
-	region = side * side + OVERLAP * s.line_width * 4 * side;
+	region = side * side + s.inside_overlap * s.line_width * 4 * side;
 	ok(print.layers == 100, "a cube of 20 mm has 100 layers");
 	ok(is_near(print.walls.length,
 			   100 * 4 * (20 - s.line_width + 20 - s.line_width - 2 * gap), 1e-9),
@@ -106,7 +103,7 @@ test_cube(void)
 	ok(is_near(print.solid.length, 8 * region / gap, 1e-9),
 	   "four solid layers below and four above");
 	ok(is_near(print.infill.length,
-			   92 * region / gap * s.infill * (1 + ANCHORS * (1 - s.infill)), 1e-9),
+			   92 * region / gap * s.infill * (1 + s.infill_anchors * (1 - s.infill)), 1e-9),
 	   "infill in the others");
 	ok(is_near(print.volume, (print.walls.length + print.solid.length +
 							  print.infill.length) * gap * s.layer_height, 1e-12),
@@ -280,11 +277,11 @@ test_random(void)
 			&s.solid_below, &s.outer_speed, &s.wall_speed, &s.infill_speed,
 			&s.solid_speed, &s.top_speed, &s.bridge_speed, &s.first_layer_speed,
 			&s.acceleration, &s.corner_speed, &s.layer_pause, &s.min_layer_time,
-		&s.min_speed};
+		&s.min_speed, &s.wall_slowness, &s.infill_anchors, &s.inside_overlap};
 
 		mf_print_defaults(&s);
 		for (int i = (int) (roll() * 4); i > 0; i--)
-			*number[(int) (roll() * 16)] = pow(10, wild * (roll() - 0.5));
+			*number[(int) (roll() * 19)] = pow(10, wild * (roll() - 0.5));
 		s.perimeters = (int) (roll() * 1000);
 		layers.count = MF_LAYERS;
 		for (int i = 0; i < MF_LAYERS; i++)
