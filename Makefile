@@ -59,7 +59,7 @@ DATA = $(wildcard sql/mesflow--*--*.sql)
 EXTRA_CLEAN = build
 
 # Goals that are scripts: they bring the packages that they need.
-COMMANDS = packages demo demo-stop test cluster cluster-stop matrix bench \
+COMMANDS = packages demo demo-stop test cluster cluster-stop matrix bench fuzz \
 	indent help
 BUILDING := $(filter-out $(COMMANDS) clean,$(or $(MAKECMDGOALS),all))
 
@@ -163,6 +163,7 @@ $(SQL_SCRIPT): $(SQL_PARTS) build/built-with
 	mv $@.new $@
 
 include test/unit.mk
+include test/fuzz.mk
 
 # ---- commands -----------------------------------------------------------
 
@@ -195,6 +196,9 @@ matrix:
 
 bench:
 	@tools/bench
+
+fuzz:
+	@tools/fuzz
 
 indent:
 	@tools/indent

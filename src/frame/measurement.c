@@ -223,6 +223,8 @@ static const DefectRow defects[] = {
 	}
 };
 
+const uint32_t mf_picture_sizes[MF_PICTURE_COUNT] = {64, 128, 256, 512};
+
 const double mf_wall_shares[MF_WALL_SHARES] = {
 	0, 0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 1
 };

@@ -33,10 +33,7 @@ typedef struct Signature
 	{sizeof(bytes) - 1, bytes, kind, model}
 
 static const Signature signatures[] = {
-	SIGNATURE("PK\003\004", "a ZIP archive, such as 3MF", true),
-	SIGNATURE("glTF", "a GLB file", true),
-	SIGNATURE("ply\n", "a PLY file", true),
-	SIGNATURE("ply\r", "a PLY file", true),
+	SIGNATURE("PK\005\006", "an empty ZIP archive", false),
 	SIGNATURE("ISO-10303-21", "a STEP file", true),
 	SIGNATURE("3D Geometry File Format", "a Rhino file", true),
 	SIGNATURE("BLENDER", "a Blender file", true),
@@ -219,6 +216,12 @@ mf_detect_encoding(MfJob *job)
 		mf_stl_header_count(job->bytes) * MF_STL_FACET)
 		return MF_ENCODING_STL_BINARY;
 
+	if (is_word(job, 0, "ply"))
+		return MF_ENCODING_PLY;
+	if (job->size >= 4 && memcmp(job->bytes, "glTF", 4) == 0)
+		return MF_ENCODING_GLB;
+	if (job->size >= 4 && memcmp(job->bytes, "PK\003\004", 4) == 0)
+		return MF_ENCODING_3MF;
 	for (size_t i = 0; i < lengthof(signatures); i++)
 	{
 		const Signature *s = &signatures[i];
@@ -237,13 +240,19 @@ mf_detect_encoding(MfJob *job)
 		if (is_word(job, start, "solid"))
 			return MF_ENCODING_STL_ASCII;
 		if (is_word(job, start, "ply"))
-			return refuse_kind(job, "a PLY file", true);
+			return MF_ENCODING_PLY;
 		if (begins_with(job, start, "iso-10303-21"))
 			return refuse_kind(job, "a STEP file", true);
 		if (start < job->size && job->bytes[start] == '<')
 			return refuse_kind(job, "an XML file, such as AMF or X3D", true);
 		if (start < job->size && job->bytes[start] == '{')
-			return refuse_kind(job, "a JSON file, such as glTF", true);
+		{
+			mf_refuse(job->refusal, MF_ERROR_UNSUPPORTED,
+					  "This is a JSON file, such as glTF in several files.  "
+					  "Please export the model as GLB, which is glTF in one "
+					  "file.");
+			return MF_ENCODING_NONE;
+		}
 		if (begins_with(job, start, "off\n") ||
 			begins_with(job, start, "off\r"))
 			return refuse_kind(job, "an OFF file", true);

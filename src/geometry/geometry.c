@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "picture.h"
 #include "whole.h"
 
 static double
@@ -100,7 +101,17 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	if (!mf_scene_settle(job, scene) || !measure_parts(job, scene) ||
 		!mf_totals_measure(job, scene, m))
 		return false;
+	if (!options->basic && !mf_layers_measure(job, scene, m))
+		return false;
+	if (options->section != NULL &&
+		!mf_layers_section(job, scene, options->section))
+		return false;
 	mf_defects_list(job, scene, m);
+	if (!mf_rays_measure(job, scene, options->basic, m))
+		return false;
+	if (options->picture != NULL && !options->basic)
+		mf_picture_make(job, scene, m, options->picture,
+						options->picture_arg);
 	return true;
 }
 
@@ -118,9 +129,9 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		.size = size,
 		.max_triangles = options->max_triangles > 0 ?
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
+		.basic = options->basic,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
-		.basic = options->basic,
 		.refusal = refusal,
 		.progress = options->progress,
 		.progress_arg = options->progress_arg,

@@ -3,6 +3,8 @@
  *		What every step of one measurement needs: saying how far it is, and
  *		the refusals that any step may have to give.
  */
+#include <string.h>
+
 #include "mesh.h"
 
 /* Each stage's share of the whole: from where to where, in percent. */
@@ -143,4 +145,47 @@ mf_job_check_memory(MfJob *job, uint64_t bytes)
 		 job->memory.used > job->memory.limit - bytes))
 		return mf_job_out_of_memory(job);
 	return true;
+}
+
+/* Is this name in the list, "one, other"? */
+static bool
+has_name(const char *list, const char *name, size_t length)
+{
+	while (*list != '\0')
+	{
+		const size_t here = strcspn(list, ",");
+
+		if (here == length && memcmp(list, name, length) == 0)
+			return true;
+		list += here;
+		list += strspn(list, ", ");
+	}
+	return false;
+}
+
+/*
+ * Notes a part of the format that the file uses and that is not read; once
+ * for each name, while there is room for it.
+ */
+void
+mf_job_note_extension(MfJob *job, const char *name, size_t length)
+{
+	const size_t used = strlen(job->extensions);
+	const size_t comma = used > 0 ? 2 : 0;
+	char		shown[65];
+
+	if (length >= sizeof(shown))
+		length = sizeof(shown) - 1;
+	for (size_t i = 0; i < length; i++)
+		shown[i] = name[i] > ' ' && name[i] < 0x7f && name[i] != ',' &&
+			name[i] != '"' && name[i] != '\\' ? name[i] :
+			name[i] == ' ' ? ' ' : '?';
+	if (length == 0 || has_name(job->extensions, shown, length))
+		return;
+	job->extension_count++;
+	if (used + comma + length > MF_MAX_EXTENSIONS)
+		return;
+	memcpy(job->extensions + used, ", ", comma);
+	memcpy(job->extensions + used + comma, shown, length);
+	job->extensions[used + comma + length] = '\0';
 }

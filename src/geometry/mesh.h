@@ -49,10 +49,11 @@ typedef struct MfJob
 	uint64_t	max_triangles;
 	double		unit_in_mm;
 	const char *unit_name;
+	bool		basic;			/* no more than size, volume, area, bodies,
+								 * and defects */
 	MfMemory	memory;
 	MfPool	   *pool;			/* may be NULL: no threads but the caller's */
 	MfRefusal  *refusal;
-	bool		basic;			/* leaves out what options.basic leaves out */
 	MfProgressCallback progress;	/* may be NULL */
 	void	   *progress_arg;
 	int			last_percent;
@@ -61,6 +62,9 @@ typedef struct MfJob
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
+	uint64_t	left_out;		/* objects that are no model; too */
+	uint64_t	extension_count;	/* of the format, not read; too */
+	char		extensions[MF_MAX_EXTENSIONS + 1];	/* their names */
 } MfJob;
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
@@ -70,6 +74,8 @@ extern void mf_job_run(MfJob *job, MfStage stage, double from, double until,
 extern bool mf_job_out_of_memory(MfJob *job);
 extern bool mf_job_too_many(MfJob *job, uint64_t triangles);
 extern bool mf_job_check_memory(MfJob *job, uint64_t bytes);
+extern void mf_job_note_extension(MfJob *job, const char *name,
+								  size_t length);
 
 /* ---- mesh.c ---- */
 
@@ -132,7 +138,10 @@ typedef enum MfEncoding
 	MF_ENCODING_NONE = 0,		/* refused, the job says why */
 	MF_ENCODING_STL_BINARY,
 	MF_ENCODING_STL_ASCII,
-	MF_ENCODING_OBJ
+	MF_ENCODING_OBJ,
+	MF_ENCODING_PLY,
+	MF_ENCODING_GLB,
+	MF_ENCODING_3MF
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -142,6 +151,7 @@ extern MfEncoding mf_detect_encoding(MfJob *job);
 extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
 extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
 extern bool mf_obj_read(MfJob *job, MfMesh *mesh);
+extern bool mf_ply_read(MfJob *job, MfMesh *mesh);
 
 /* ---- number.c ---- */
 
@@ -158,6 +168,13 @@ typedef enum MfNumberResult
 
 extern MfNumberResult mf_number_parse(const char *text, size_t length,
 									  double *value);
+
+/*
+ * Reads the number that a text begins with; where it ends, or NULL where
+ * there is none, or none that is finite.
+ */
+extern const char *mf_number_read(const char *text, const char *end,
+								  double *value);
 
 /* ---- weld.c ---- */
 

@@ -233,38 +233,6 @@ parse_corner(Reader *r, uint32_t *vertex)
 	return true;
 }
 
-/* Splits the polygon that has been read. */
-static bool
-add_polygon(Reader *r, const char *line)
-{
-	MfMesh	   *mesh = r->mesh;
-	MfPolygon  *polygon = &r->polygon;
-	uint32_t	(*triangle)[3];
-	uint64_t	after;
-
-	if (polygon->count < 3)
-		return mf_text_refuse(r->job, line, MF_ERROR_MALFORMED,
-							  "a polygon with %u corners instead of three "
-							  "or more.", polygon->count);
-	after = mesh->triangle_count + (uint64_t) polygon->count - 2;
-	if (after > r->job->max_triangles)
-		return mf_job_too_many(r->job, 0);
-	if (after > mesh->triangle_room &&
-		!mf_mesh_reserve_triangles(r->job, mesh, after))
-		return false;
-	triangle = mesh->corners + mesh->triangle_count;
-	if (polygon->count == 3)
-		for (int i = 0; i < 3; i++)
-			(*triangle)[i] = polygon->corner[i].vertex;
-	else if (!mf_polygon_split(polygon, (const double (*)[3]) mesh->wide_at,
-							   triangle) &&
-			 r->job->crossed_polygons++ == 0)
-		memcpy(r->job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
-			   sizeof(r->job->crossed_at));
-	mesh->triangle_count = (uint32_t) after;
-	return true;
-}
-
 /* Reads a polygon; its "f" has been read. */
 static bool
 read_face(Reader *r)
@@ -287,7 +255,11 @@ read_face(Reader *r)
 			return false;
 		polygon->count++;
 	}
-	return add_polygon(r, line);
+	if (polygon->count < 3)
+		return mf_text_refuse(r->job, line, MF_ERROR_MALFORMED,
+							  "a polygon with %u corners instead of three "
+							  "or more.", polygon->count);
+	return mf_polygon_add(r->job, r->mesh, polygon);
 }
 
 /* Skips a statement without a meaning for the shape, or refuses it. */

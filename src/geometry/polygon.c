@@ -458,3 +458,30 @@ mf_polygon_split(MfPolygon *polygon, const double (*vertex)[3],
 	fan_out(&s, cut_ears(&s));
 	return !s.backwards;
 }
+
+/*
+ * Adds a polygon of three corners or more to a mesh, whose vertices are
+ * doubles.  False: refused, for too many triangles.
+ */
+bool
+mf_polygon_add(MfJob *job, MfMesh *mesh, MfPolygon *polygon)
+{
+	const uint64_t after = mesh->triangle_count + (uint64_t) polygon->count - 2;
+	uint32_t	(*triangle)[3];
+
+	if (after > job->max_triangles)
+		return mf_job_too_many(job, 0);
+	if (after > mesh->triangle_room &&
+		!mf_mesh_reserve_triangles(job, mesh, after))
+		return false;
+	triangle = mesh->corners + mesh->triangle_count;
+	if (polygon->count == 3)
+		for (int i = 0; i < 3; i++)
+			(*triangle)[i] = polygon->corner[i].vertex;
+	else if (!mf_polygon_split(polygon, (const double (*)[3]) mesh->wide_at,
+							   triangle) && job->crossed_polygons++ == 0)
+		memcpy(job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
+			   sizeof(job->crossed_at));
+	mesh->triangle_count = (uint32_t) after;
+	return true;
+}

@@ -2,7 +2,8 @@
  * read.c
  *		Any file to a scene, by the reader for its kind.
  */
-#include "scene.h"
+#include "glb.h"
+#include "threemf.h"
 
 /* Reads a file that is one part. */
 static bool
@@ -32,6 +33,15 @@ mf_scene_read(MfJob *job, MfScene *scene, MfFormat *format)
 		case MF_ENCODING_OBJ:
 			*format = MF_FORMAT_OBJ;
 			return read_part(job, scene, mf_obj_read);
+		case MF_ENCODING_PLY:
+			*format = MF_FORMAT_PLY;
+			return read_part(job, scene, mf_ply_read);
+		case MF_ENCODING_GLB:
+			*format = MF_FORMAT_GLB;
+			return mf_glb_read(job, scene);
+		case MF_ENCODING_3MF:
+			*format = MF_FORMAT_3MF;
+			return mf_threemf_read(job, scene);
 	}
 	return false;
 }

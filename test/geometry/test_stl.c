@@ -323,7 +323,7 @@ test_other_files(void)
 		FILE_OF("ply\nformat ascii 1.0\n", MF_ERROR_UNSUPPORTED, "PLY"),
 		FILE_OF("ply\r\nformat binary_little_endian 1.0\r\n",
 				MF_ERROR_UNSUPPORTED, "PLY"),
-		FILE_OF("PK\003\004\024\0\0\0\10\0", MF_ERROR_UNSUPPORTED, "3MF"),
+		FILE_OF("PK\003\004\024\0\0\0\10\0", MF_ERROR_TRUNCATED, "3MF"),
 		FILE_OF("glTF\2\0\0\0", MF_ERROR_UNSUPPORTED, "GLB"),
 		FILE_OF("{\"asset\": {}}", MF_ERROR_UNSUPPORTED, "glTF"),
 		FILE_OF("ISO-10303-21;\nHEADER;\n", MF_ERROR_UNSUPPORTED, "STEP"),
