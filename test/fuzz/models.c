@@ -131,10 +131,14 @@ fuzz_threemf(const uint8_t *bytes, size_t size)
 int
 fuzz_threemf_model(const uint8_t *bytes, size_t size)
 {
-	Bytes		package = package_of((const char *) bytes, size, false, NULL,
-									 0);
-	const int	result = check(package.at, package.size);
+	Bytes		package;
+	int			result;
 
+	/* A size of 0 has another meaning there. */
+	if (size == 0)
+		return -1;
+	package = package_of((const char *) bytes, size, false, NULL, 0);
+	result = check(package.at, package.size);
 	free_bytes(&package);
 	return result;
 }
