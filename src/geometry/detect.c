@@ -33,7 +33,7 @@ typedef struct Signature
 	{sizeof(bytes) - 1, bytes, kind, model}
 
 static const Signature signatures[] = {
-	SIGNATURE("PK\003\004", "a ZIP archive, such as 3MF", true),
+	SIGNATURE("PK\005\006", "an empty ZIP archive", false),
 	SIGNATURE("ISO-10303-21", "a STEP file", true),
 	SIGNATURE("3D Geometry File Format", "a Rhino file", true),
 	SIGNATURE("BLENDER", "a Blender file", true),
@@ -221,6 +221,8 @@ mf_detect_encoding(MfJob *job)
 		return MF_ENCODING_PLY;
 	if (job->size >= 4 && memcmp(job->bytes, "glTF", 4) == 0)
 		return MF_ENCODING_GLB;
+	if (job->size >= 4 && memcmp(job->bytes, "PK\003\004", 4) == 0)
+		return MF_ENCODING_3MF;
 	for (size_t i = 0; i < lengthof(signatures); i++)
 	{
 		const Signature *s = &signatures[i];

@@ -74,7 +74,23 @@ parse_slowly(const char *text, size_t length, double *value)
 	return isfinite(*value) ? MF_NUMBER_OK : MF_NUMBER_NON_FINITE;
 }
 
-/* Why is this no number? */
+/* Is this what strtod takes as a whole, and no name or hexadecimal? */
+static bool
+is_decimal(const char *text, size_t length)
+{
+	char		copy[MF_MAX_NUMBER_LENGTH + 1];
+	char	   *end;
+
+	for (size_t i = 0; i < length; i++)
+		if (strchr("+-.0123456789eE", text[i]) == NULL || text[i] == '\0')
+			return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	(void) strtod(copy, &end);
+	return length > 0 && end == copy + length;
+}
+
+/* Why is this no number, or none that a double can be? */
 static MfNumberResult
 explain(const char *text, size_t length)
 {
@@ -101,7 +117,142 @@ explain(const char *text, size_t length)
 	}
 	if (length <= MF_MAX_NUMBER_LENGTH && memchr(text, ',', length) != NULL)
 		return MF_NUMBER_COMMA;
+	if (length <= MF_MAX_NUMBER_LENGTH && is_decimal(text, length))
+		return MF_NUMBER_NON_FINITE;
 	return MF_NUMBER_MALFORMED;
+}
+
+/* Eight bytes at once, the first of them lowest. */
+static inline uint64_t
+load_eight(const char *p)
+{
+	uint64_t	word;
+
+	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* How many of eight bytes, from the first on, are digits? */
+static inline int
+count_digits(uint64_t word)
+{
+	/* The high half of a byte is 3, and stays so when 6 is added. */
+	const uint64_t other = ((word & 0xf0f0f0f0f0f0f0f0) |
+							((word + 0x0606060606060606) &
+							 0xf0f0f0f0f0f0f0f0) >> 4) ^ 0x3333333333333333;
+
+	return other == 0 ? 8 : __builtin_ctzll(other) / 8;
+}
+
+/*
+ * The value of the first `count` bytes, which are digits: by pairs, by pairs
+ * of these, and again.
+ */
+static inline uint64_t
+digits_value(uint64_t word, int count)
+{
+	if (count == 0)
+		return 0;
+	word = (word - 0x3030303030303030) << (64 - 8 * count);
+	word = (word * 10) + (word >> 8);
+	return (((word & 0x000000ff000000ff) * 0x000f424000000064) +
+			((word >> 16 & 0x000000ff000000ff) * 0x0000271000000001)) >> 32;
+}
+
+/* Reads digits; *digits grows by them, and overflows above 19 in all. */
+static inline const char *
+read_digits(const char *p, const char *end, uint64_t *digits)
+{
+	static const uint32_t power[] = {
+		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000
+	};
+
+	while (end - p >= 8)
+	{
+		const uint64_t word = load_eight(p);
+		const int	count = count_digits(word);
+
+		*digits = *digits * power[count] + digits_value(word, count);
+		p += count;
+		if (count < 8)
+			return p;
+	}
+	for (; p < end && (unsigned char) (*p - '0') < 10; p++)
+		*digits = *digits * 10 + (unsigned char) (*p - '0');
+	return p;
+}
+
+/* Digits times a power of ten, by the first or the second way. */
+static inline bool
+scale_digits(uint64_t digits, int power, double *value)
+{
+	if (digits == 0)
+		*value = 0;
+	else if (digits <= UINT64_C(1) << 53 && power > -EXACT_POWERS &&
+			 power < EXACT_POWERS)
+		*value = power < 0 ? (double) digits / exact_power[-power] :
+			(double) digits * exact_power[power];
+	else
+#if LDBL_MANT_DIG == 64
+		return parse_long(digits, power, value);
+#else
+		return false;
+#endif
+	return true;
+}
+
+/* Reads the number at the beginning of a text; see mesh.h. */
+const char *
+mf_number_read(const char *text, const char *end, double *value)
+{
+	const char *p = text;
+	const bool	negative = p < end && *p == '-';
+	const char *from;
+	uint64_t	digits = 0;
+	ptrdiff_t	seen;
+	int			power = 0;
+
+	p += p < end && (*p == '-' || *p == '+');
+	from = p;
+	p = read_digits(p, end, &digits);
+	seen = p - from;
+	if (p < end && *p == '.')
+	{
+		from = ++p;
+		p = read_digits(p, end, &digits);
+		if (p - from > MF_MAX_NUMBER_LENGTH)
+			return NULL;
+		power = (int) (from - p);
+		seen += p - from;
+	}
+	if (seen == 0)
+		return NULL;
+	if (p < end && (*p == 'e' || *p == 'E'))
+	{
+		bool		down = false;
+		int			exponent = 0;
+
+		if (++p < end && (*p == '-' || *p == '+'))
+			down = *p++ == '-';
+		if (p == end || (unsigned char) (*p - '0') >= 10)
+			return NULL;
+		for (; p < end && (unsigned char) (*p - '0') < 10; p++)
+			if (exponent < 100000)
+				exponent = exponent * 10 + (*p - '0');
+		power += down ? -exponent : exponent;
+	}
+	if (p - text > MF_MAX_NUMBER_LENGTH)
+		return NULL;
+
+	/* Above 19 digits they may have overflowed. */
+	if (seen > 19 || !scale_digits(digits, power, value))
+		return parse_slowly(text, p - text, value) == MF_NUMBER_OK ? p : NULL;
+	if (negative)
+		*value = -*value;
+	return p;
 }
 
 /*
@@ -112,67 +263,10 @@ explain(const char *text, size_t length)
 MfNumberResult
 mf_number_parse(const char *text, size_t length, double *value)
 {
-	const char *p = text;
 	const char *const end = text + length;
-	bool		negative = false;
-	uint64_t	digits = 0;
-	int			significant = 0;	/* digits in `digits` */
-	int			seen = 0;
-	int			power = 0;
 
-	if (length > MF_MAX_NUMBER_LENGTH)
-		return explain(text, length);
-	if (p < end && (*p == '-' || *p == '+'))
-		negative = *p++ == '-';
-	for (; p < end && (unsigned char) (*p - '0') < 10; p++)
-	{
-		digits = digits * 10 + (unsigned char) (*p - '0');
-		significant += digits != 0;
-		seen++;
-	}
-	if (p < end && *p == '.')
-		for (p++; p < end && (unsigned char) (*p - '0') < 10; p++)
-		{
-			digits = digits * 10 + (unsigned char) (*p - '0');
-			significant += digits != 0;
-			seen++;
-			power--;
-		}
-	if (seen == 0)
-		return explain(text, length);
-	if (p < end && (*p == 'e' || *p == 'E'))
-	{
-		bool		down = false;
-		int			exponent = 0;
-
-		if (++p < end && (*p == '-' || *p == '+'))
-			down = *p++ == '-';
-		if (p == end)
-			return MF_NUMBER_MALFORMED;
-		for (; p < end && (unsigned char) (*p - '0') < 10; p++)
-			if (exponent < 100000)
-				exponent = exponent * 10 + (*p - '0');
-		power += down ? -exponent : exponent;
-	}
-	if (p != end)
-		return explain(text, length);
-
-	/* Above 19 digits the mantissa may have overflowed. */
-	if (significant > 19)
-		return parse_slowly(text, length, value);
-	if (digits == 0)
-		*value = 0;
-	else if (digits <= UINT64_C(1) << 53 && power > -EXACT_POWERS &&
-			 power < EXACT_POWERS)
-		*value = power < 0 ? (double) digits / exact_power[-power] :
-			(double) digits * exact_power[power];
-#if LDBL_MANT_DIG == 64
-	else if (parse_long(digits, power, value))
-		;
-#endif
-	else
-		return parse_slowly(text, length, value);
-	if (negative)
-		*value = -*value;
-	return MF_NUMBER_OK;
+	if (length <= MF_MAX_NUMBER_LENGTH &&
+		mf_number_read(text, end, value) == end)
+		return MF_NUMBER_OK;
+	return explain(text, length);
 }

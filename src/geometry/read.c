@@ -4,6 +4,7 @@
  */
 #include "glb.h"
 #include "text.h"
+#include "threemf.h"
 
 /* Reads a file that is one part. */
 static bool
@@ -40,6 +41,9 @@ read_encoding(MfJob *job, MfScene *scene, MfFormat *format,
 		case MF_ENCODING_GLB:
 			*format = MF_FORMAT_GLB;
 			return mf_glb_read(job, scene);
+		case MF_ENCODING_3MF:
+			*format = MF_FORMAT_3MF;
+			return mf_threemf_read(job, scene);
 	}
 	return false;
 }

@@ -320,7 +320,7 @@ test_other_files(void)
 		FILE_OF("", MF_ERROR_EMPTY, "empty"),
 		FILE_OF("solid", MF_ERROR_EMPTY, "no triangles"),
 		FILE_OF("solid x\nendsolid x\n", MF_ERROR_EMPTY, "no triangles"),
-		FILE_OF("PK\003\004\024\0\0\0\10\0", MF_ERROR_UNSUPPORTED, "3MF"),
+		FILE_OF("PK\003\004\024\0\0\0\10\0", MF_ERROR_TRUNCATED, "3MF"),
 		FILE_OF("{\"asset\": {}}", MF_ERROR_UNSUPPORTED, "as GLB"),
 		FILE_OF("ISO-10303-21;\nHEADER;\n", MF_ERROR_UNSUPPORTED, "STEP"),
 		FILE_OF("  iso-10303-21;", MF_ERROR_UNSUPPORTED, "STEP"),
