@@ -127,7 +127,7 @@ endif
 
 # The libraries that read models and write pictures are for this program
 # alone, too.
-GEOMETRY_LIBS = -lexpat -ldeflate -ljansson -lpng -lseccomp -lm
+GEOMETRY_LIBS = -lexpat -ldeflate -lpng -lseccomp -lm
 
 build/mesflow-geometry: $(GEOMETRY_OBJS)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(GEOMETRY_OBJS) $(PROGRAM_LDFLAGS) \
