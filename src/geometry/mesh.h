@@ -35,6 +35,19 @@ extern void *mf_memory_grow(MfMemory *memory, void *old, uint64_t old_bytes,
 							uint64_t new_bytes);
 extern void mf_memory_free(MfMemory *memory, void *block, uint64_t bytes);
 
+/*
+ * The next array of a block that holds several, and what they take so far;
+ * without a block only that.
+ */
+static inline void *
+mf_memory_carve(void *block, uint64_t *taken, uint64_t bytes)
+{
+	void	   *array = block != NULL ? (char *) block + *taken : NULL;
+
+	*taken += (bytes + 63) & ~UINT64_C(63);
+	return array;
+}
+
 /* ---- job.c ---- */
 
 /* One call of mf_geometry_measure. */
