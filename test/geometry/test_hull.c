@@ -451,7 +451,9 @@ static void
 test_instances(void)
 {
 	MfRefusal	refusal = {0};
-	MfJob		job = {.refusal = &refusal,.unit_in_mm = 1,.share = 1};
+	MfJob		job = {
+		.refusal = &refusal,.unit_in_mm = 1,.share = 1,.max_triangles = 10
+	};
 	MfScene		scene = {0};
 	MfMeasurement m;
 	const double shift[3] = {3, 10, 0};
@@ -481,7 +483,8 @@ test_instances(void)
 
 	/* A prism: over 0, 0; 2, 0; 3, 10; 3, 12; 0, 12. */
 	ok(good && near(m.convex_hull_volume_mm3, 31 * 4, 1e-9) &&
-	   m.tight_box_mm[2] == 4, "two instances, one of them turned");
+	   m.tight_box_mm[0] * m.tight_box_mm[1] * m.tight_box_mm[2] <= 36 * 4,
+	   "two instances, one of them turned");
 	mf_scene_free(&job, &scene);
 	ok(job.memory.used == 0, "and all memory is given back");
 }

@@ -2,8 +2,8 @@
  * test_layers.c
  *		Layers and sections of shapes whose cross sections are known.
  */
-#include "../../src/geometry/scene.h"
 #include "../../src/geometry/slices.h"
+#include "../../src/geometry/whole.h"
 #include "shapes.h"
 #include "tap.h"
 
@@ -446,6 +446,81 @@ test_cuts(void)
 	free(slices);
 }
 
+/* A scene of one torus, put to some heights; false: refused. */
+static bool
+measure_tori(const Bytes *bytes, int places, MfMeasurement *m)
+{
+	MfRefusal	refusal = {0};
+	MfJob		job = {
+		.bytes = bytes->at,.size = bytes->size,.refusal = &refusal,
+		.max_triangles = MF_DEFAULT_MAX_TRIANGLES,.unit_in_mm = 1,
+		.unit_name = "mm",.share = 1
+	};
+	MfScene		scene = {0};
+	MfFormat	format;
+	bool		good;
+
+	memset(m, 0, sizeof(*m));
+	good = mf_scene_read(&job, &scene, &format);
+	for (int i = 1; good && i < places; i++)
+	{
+		const double shift[3] = {0, 0, i * 0.5};
+
+		good = mf_scene_place(&job, &scene, 0, NULL, shift);
+	}
+	good = good && mf_scene_settle(&job, &scene) &&
+		mf_part_measure(&job, &scene.part[0]) &&
+		mf_totals_measure(&job, &scene, m) &&
+		mf_layers_measure(&job, &scene, m);
+	mf_scene_free(&job, &scene);
+	return good && job.memory.used == 0;
+}
+
+/*
+ * Instances add up, few of them exactly as if they were one mesh, and many,
+ * whose profile is spread.
+ */
+static void
+test_instances(void)
+{
+	Soup		soup = {0};
+	Soup		flat = {0};
+	Bytes		bytes;
+	MfMeasurement m;
+	MfMeasurement n;
+	bool		good;
+
+	add_torus(&soup, 40, 30, 30, 10);
+	turn_soup(&soup, 0.4, 1.1);
+	for (int i = 0; i < 3; i++)
+	{
+		const size_t begin = flat.count;
+
+		for (size_t t = 0; t < soup.count; t++)
+		{
+			double		at[3][3];
+
+			for (int k = 0; k < 9; k++)
+				at[k / 3][k % 3] = (double) soup.triangle[t][k / 3][k % 3] +
+					(k % 3 == 2 ? i * 0.5 : 0);
+			add_triangle(&flat, at[0], at[1], at[2]);
+		}
+		good = flat.count - begin == soup.count;
+	}
+	bytes = as_binary(&soup);
+	good = good && measure_tori(&bytes, 3, &m) && measure_soup(&flat, &n) &&
+		adds_up(&m);
+	for (int i = 2; good && i < MF_LAYERS - 2; i++)
+		good = near(m.layers.area[i], n.layers.area[i], 1e-4) &&
+			near(m.layers.perimeter[i], n.layers.perimeter[i], 1e-4);
+	ok(good, "three instances are as three bodies");
+	ok(measure_tori(&bytes, 2000, &m) && adds_up(&m),
+	   "two thousand instances, each at a height of its own, add up");
+	free_bytes(&bytes);
+	free_soup(&soup);
+	free_soup(&flat);
+}
+
 /* Where there is no volume there are no layers. */
 static void
 test_open(void)
@@ -475,6 +550,7 @@ main(void)
 	test_threads();
 	test_needles();
 	test_cuts();
+	test_instances();
 	test_open();
 	return tap_done();
 }
