@@ -61,6 +61,7 @@ typedef struct Search
 	uint32_t	pieces;
 	Farthest	(*sample)[CUBE_CELLS(SAMPLE_CELLS)];	/* of each piece */
 	MfPolytope	polytope;
+	bool		small;			/* not worth a sample: all are inserted */
 	bool		flat;
 	double		(*radius)[NODES];	/* of the polytope, in the directions of
 									 * the nodes between cells */
@@ -225,24 +226,25 @@ add_spanning(Search *s)
 	add_point(s, NONE, grid);
 }
 
-/* Builds the polytope of the sample.  False: refused. */
-static bool
-build_sample(Search *s)
+/* The sample: what is farthest out in each cell, or all where that is less. */
+static void
+take_sample(Search *s)
 {
-	const uint32_t cells = CUBE_CELLS(SAMPLE_CELLS);
-	MfPolytopeResult result;
+	int32_t		grid[3];
 
+	if (s->small)
+	{
+		for (uint32_t v = 0; v < s->mesh->vertex_count; v++)
+		{
+			place_vertex(s, v, grid);
+			add_point(s, v, grid);
+		}
+		return;
+	}
 	mf_pool_run(s->job->pool, s->pieces, sample_piece, s);
-	s->source_bytes = (cells + SPANNING) * sizeof(*s->source);
-	s->source = mf_memory_alloc(&s->job->memory, s->source_bytes);
-	if (s->source == NULL)
-		return mf_job_out_of_memory(s->job);
-	if (!mf_polytope_reserve(s->job, &s->polytope, cells + SPANNING))
-		return false;
-	for (uint32_t c = 0; c < cells; c++)
+	for (uint32_t c = 0; c < CUBE_CELLS(SAMPLE_CELLS); c++)
 	{
 		Farthest	best = {-1, NONE};
-		int32_t		grid[3];
 
 		for (uint32_t p = 0; p < s->pieces; p++)
 			if (s->sample[p][c].distance > best.distance)
@@ -252,7 +254,23 @@ build_sample(Search *s)
 		place_vertex(s, best.vertex, grid);
 		add_point(s, best.vertex, grid);
 	}
-	while ((result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
+}
+
+/* Builds the polytope of the sample.  False: refused. */
+static bool
+build_sample(Search *s, MfPolytopeResult *result)
+{
+	const uint32_t room = SPANNING + (s->small ? s->mesh->vertex_count :
+									  CUBE_CELLS(SAMPLE_CELLS));
+
+	s->source_bytes = room * sizeof(*s->source);
+	s->source = mf_memory_alloc(&s->job->memory, s->source_bytes);
+	if (s->source == NULL)
+		return mf_job_out_of_memory(s->job);
+	if (!mf_polytope_reserve(s->job, &s->polytope, room))
+		return false;
+	take_sample(s);
+	while ((*result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
 		add_spanning(s);
 	return true;
 }
@@ -636,12 +654,15 @@ mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 		if (!isfinite(s.scale[k]))
 			s.scale[k] = 0;
 	}
-	bytes = lay_out(&s, NULL);
+	s.small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
+	bytes = s.small ? 0 : lay_out(&s, NULL);
 	block = mf_memory_alloc(&job->memory, bytes);
 	if (block == NULL)
 		return mf_job_out_of_memory(job);
-	lay_out(&s, block);
-	good = build_sample(&s) && insert_rest(&s, &result);
+	if (!s.small)
+		lay_out(&s, block);
+	good = build_sample(&s, &result) &&
+		(s.small || result != MF_POLYTOPE_SOLID || insert_rest(&s, &result));
 	if (good && result == MF_POLYTOPE_SOLID)
 		good = take_hull(&s, hull);
 	else
