@@ -345,101 +345,113 @@ test_needles(void)
 }
 
 /*
- * A triangle cut into layers one by one, by a plain quadrature of a linear
- * width, and by the polynomials.
+ * What is between two planes of a triangle: Sutherland and Hodgman,
+ * "Reentrant polygon clipping", 1974.  Returns the number of corners.
  */
+static int
+clip_triangle(const double at[3][3], double low, double high,
+			  double polygon[8][3])
+{
+	int			count = 3;
+
+	memcpy(polygon, at, 3 * sizeof(polygon[0]));
+	for (int side = 0; side < 2; side++)
+	{
+		double		next[8][3];
+		int			kept = 0;
+		const double plane = side ? high : low;
+
+		for (int i = 0; i < count; i++)
+		{
+			const double *a = polygon[i];
+			const double *b = polygon[(i + 1) % count];
+			const bool	in_a = side ? a[2] <= plane : a[2] >= plane;
+			const bool	in_b = side ? b[2] <= plane : b[2] >= plane;
+
+			if (in_a)
+				memcpy(next[kept++], a, sizeof(next[0]));
+			if (in_a == in_b)
+				continue;
+			for (int k = 0; k < 3; k++)
+				next[kept][k] = a[k] + (plane - a[2]) / (b[2] - a[2]) *
+					(b[k] - a[k]);
+			kept++;
+		}
+		memcpy(polygon, next, kept * sizeof(polygon[0]));
+		count = kept;
+	}
+	return count;
+}
+
+/* Twice what a triangle gives to each sum. */
+static void
+sum_triangle(const double *a, const double *b, const double *c,
+			 double sum[MF_SLICE_SUMS])
+{
+	double		normal[3];
+
+	for (int k = 0; k < 3; k++)
+	{
+		const int	i = (k + 1) % 3;
+		const int	j = (k + 2) % 3;
+
+		normal[k] = (b[i] - a[i]) * (c[j] - a[j]) -
+			(b[j] - a[j]) * (c[i] - a[i]);
+	}
+	sum[MF_SLICE_VOLUME] += normal[0] * (a[0] + b[0] + c[0]) / 3;
+	sum[MF_SLICE_WALL] += hypot(normal[0], normal[1]);
+	sum[normal[2] > 0 ? MF_SLICE_UP : MF_SLICE_DOWN] += fabs(normal[2]);
+}
+
+/* How far the sums of one triangle are off, in terms of their totals. */
+static double
+compare_cuts(const double at[3][3], const MfSlices *slices)
+{
+	double		wanted[MF_LAYERS][MF_SLICE_SUMS] = {{0}};
+	double		total[MF_SLICE_SUMS] = {0};
+	double		worst = 0;
+
+	for (int layer = 0; layer < MF_LAYERS; layer++)
+	{
+		double		polygon[8][3];
+		const int	count = clip_triangle(at, layer, layer + 1, polygon);
+
+		for (int i = 2; i < count; i++)
+			sum_triangle(polygon[0], polygon[i - 1], polygon[i],
+						 wanted[layer]);
+		for (int k = 0; k < MF_SLICE_SUMS; k++)
+			total[k] += fabs(wanted[layer][k]);
+	}
+	for (int layer = 0; layer < MF_LAYERS; layer++)
+		for (int k = 0; k < MF_SLICE_SUMS; k++)
+			if (total[k] > 0)
+				worst = fmax(worst, fabs(slices->sum[layer][k] -
+										 wanted[layer][k]) / total[k]);
+	return worst;
+}
+
+/* Triangles of all heights, cut into layers, against plain clipping. */
 static void
 test_cuts(void)
 {
+	const MfSliceGrid grid = {.low = 0,.per_length = 1};
 	uint64_t	seed = 7;
 	MfSlices   *slices = checked(malloc(sizeof(*slices)));
 	double		worst = 0;
 
 	for (int round = 0; round < 500; round++)
 	{
-		const MfSliceGrid grid = {.low = 0,.per_length = 1};
 		double		at[3][3];
-		double		largest[MF_SLICE_SUMS] = {0};
-		double		wanted[MF_LAYERS][MF_SLICE_SUMS] = {{0}};
 
 		for (int i = 0; i < 9; i++)
-			at[i / 3][i % 3] = (double) (next_random(&seed) >> 11) / 9007199254740992.0 *
-				(i % 3 == 2 ? 256 : 100);
+			at[i / 3][i % 3] = (double) (next_random(&seed) >> 11) /
+				9007199254740992.0 * (i % 3 == 2 ? 256 : 100);
 		if (round % 3 == 0)
 			at[1][2] = at[0][2];
 		memset(slices, 0, sizeof(*slices));
 		mf_slices_add(slices, &grid, (const double (*)[3]) at, 2);
 		mf_slices_finish(slices);
-
-		/* The same, as slivers of a fan that is cut at every plane. */
-		for (int layer = 0; layer < MF_LAYERS; layer++)
-		{
-			double		polygon[5][3];
-			int			corners = 0;
-
-			/* Sutherland and Hodgman, "Reentrant polygon clipping", 1974. */
-			double		now[8][3];
-			int			count = 3;
-
-			memcpy(now, at, sizeof(at));
-			for (int side = 0; side < 2; side++)
-			{
-				double		next[8][3];
-				int			kept = 0;
-				const double plane = layer + side;
-
-				for (int i = 0; i < count; i++)
-				{
-					const double *a = now[i];
-					const double *b = now[(i + 1) % count];
-					const bool	in_a = side ? a[2] <= plane : a[2] >= plane;
-					const bool	in_b = side ? b[2] <= plane : b[2] >= plane;
-
-					if (in_a)
-						memcpy(next[kept++], a, sizeof(next[0]));
-					if (in_a != in_b)
-					{
-						const double part = (plane - a[2]) / (b[2] - a[2]);
-
-						for (int k = 0; k < 3; k++)
-							next[kept][k] = a[k] + part * (b[k] - a[k]);
-						kept++;
-					}
-				}
-				memcpy(now, next, sizeof(now));
-				count = kept;
-			}
-			corners = count < 5 ? count : 5;
-			memcpy(polygon, now, corners * sizeof(polygon[0]));
-			for (int i = 2; i < corners; i++)
-			{
-				const double *a = polygon[0];
-				const double *b = polygon[i - 1];
-				const double *c = polygon[i];
-				double		normal[3];
-
-				for (int k = 0; k < 3; k++)
-				{
-					const int	k1 = (k + 1) % 3;
-					const int	k2 = (k + 2) % 3;
-
-					normal[k] = (b[k1] - a[k1]) * (c[k2] - a[k2]) -
-						(b[k2] - a[k2]) * (c[k1] - a[k1]);
-				}
-				wanted[layer][MF_SLICE_VOLUME] += normal[0] *
-					(a[0] + b[0] + c[0]) / 3;
-				wanted[layer][MF_SLICE_WALL] += hypot(normal[0], normal[1]);
-				wanted[layer][normal[2] > 0 ? MF_SLICE_UP : MF_SLICE_DOWN] +=
-					fabs(normal[2]);
-			}
-			for (int k = 0; k < MF_SLICE_SUMS; k++)
-				largest[k] += fabs(wanted[layer][k]);
-		}
-		for (int layer = 0; layer < MF_LAYERS; layer++)
-			for (int k = 0; k < MF_SLICE_SUMS; k++)
-				if (largest[k] > 0)
-					worst = fmax(worst, fabs(slices->sum[layer][k] -
-											 wanted[layer][k]) / largest[k]);
+		worst = fmax(worst, compare_cuts((const double (*)[3]) at, slices));
 	}
 	ok(worst < 1e-12, "500 triangles cut into layers: off by %.2g of each",
 	   worst);
