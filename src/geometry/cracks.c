@@ -21,11 +21,7 @@
 /* Length of a cell, in the distance that is joined over. */
 #define CELL	16.0
 
-/*
- * Looks at pairs in cells with more than a few corners: for every mesh, and
- * for each entry in a cell.
- */
-#define LOOKS_PER_MESH	(UINT64_C(1) << 22)
+/* Looks at pairs in cells with more than a few corners, for each entry. */
 #define LOOKS_PER_ENTRY	2
 
 /* Cells with up to so many corners are looked through pair by pair. */
@@ -40,6 +36,7 @@
 /* A search under way. */
 typedef struct Search
 {
+	MfJob	   *job;
 	const MfMesh *mesh;
 	double		near;			/* joined are corners up to so far apart */
 	float	   *shortest;		/* edge at each vertex, squared; less than 0:
@@ -50,6 +47,7 @@ typedef struct Search
 	uint64_t	room;			/* in words */
 	uint64_t	count;
 	uint64_t	looks;			/* that are left */
+	bool		spent;			/* there were too few */
 } Search;
 
 /* The diagonal of the mesh's box. */
@@ -231,34 +229,38 @@ look_at_few(Search *s, const uint64_t *word, uint32_t count)
 }
 
 /*
- * Looks through a full cell: in the order of the first coordinate, each with
- * those that are near enough in it.
+ * Looks through a full cell: in the order in which its corners lie in one
+ * direction, each with those that are near enough in it.  The direction is
+ * none in which people draw.
  */
 static void
 look_in_order(Search *s, uint64_t *word, uint64_t count)
 {
-	/* In parts of the distance: the box is a million distances long. */
+	static const double direction[3] = {0.6, 0.48, 0.64};
 	const double scale = PARTS / s->near;
 
 	for (uint64_t i = 0; i < count; i++)
 	{
 		double		at[3];
-		double		x;
+		double		along = 0;
 
 		mf_mesh_place(s->mesh, (uint32_t) word[i], at);
-		x = (at[0] - s->mesh->low[0]) * scale;
-		word[i] = (x > 0 ? (uint64_t) x : 0) << 32 | (uint32_t) word[i];
+		for (int k = 0; k < 3; k++)
+			along += (at[k] - s->mesh->low[k]) * direction[k];
+		word[i] = (uint64_t) (along * scale) << 32 | (uint32_t) word[i];
 	}
 	mf_sort_words(word, count);
-	for (uint64_t i = 0; i < count && s->looks > 0; i++)
+	for (uint64_t i = 0; i < count && !s->spent; i++)
 	{
 		double		at[2][3];
 
 		mf_mesh_place(s->mesh, (uint32_t) word[i], at[0]);
-		for (uint64_t k = i + 1; k < count && s->looks > 0 &&
+		for (uint64_t k = i + 1; k < count &&
 			 (word[k] >> 32) - (word[i] >> 32) <= PARTS + 1; k++)
 		{
-			s->looks--;
+			s->spent = !mf_take_looks(s->job, &s->looks, 1);
+			if (s->spent)
+				return;
 			mf_mesh_place(s->mesh, (uint32_t) word[k], at[1]);
 			look_at_pair(s, (uint32_t) word[i], at[0], (uint32_t) word[k],
 						 at[1]);
@@ -270,7 +272,7 @@ look_in_order(Search *s, uint64_t *word, uint64_t count)
 static bool
 look_through(Search *s)
 {
-	for (uint64_t from = 0, next; from < s->count && s->looks > 0; from = next)
+	for (uint64_t from = 0, next; from < s->count && !s->spent; from = next)
 	{
 		for (next = from + 1; next < s->count &&
 			 s->word[next] >> 32 == s->word[from] >> 32; next++)
@@ -280,7 +282,7 @@ look_through(Search *s)
 		else if (next - from > 1)
 			look_at_few(s, s->word + from, (uint32_t) (next - from));
 	}
-	return s->looks > 0;
+	return !s->spent;
 }
 
 /* Lets the triangles use the roots; counts the vertices that were joined. */
@@ -319,7 +321,7 @@ search_cells(MfJob *job, Search *s, uint32_t open)
 		for (uint32_t v = 0; fits && v < s->mesh->vertex_count; v++)
 			if (s->shortest[v] >= 0)
 				fits = enter_vertex(s, v);
-		s->looks = LOOKS_PER_MESH + LOOKS_PER_ENTRY * s->count;
+		s->looks = LOOKS_PER_ENTRY * s->count;
 		if (fits)
 			sort_words(s);
 		if (!fits || !look_through(s))
@@ -340,7 +342,9 @@ mf_cracks_close(MfJob *job, MfMesh *mesh, const MfEdges *edges,
 				MfCracks *cracks)
 {
 	const uint64_t bytes = 4 * (uint64_t) mesh->vertex_count;
-	Search		s = {.mesh = mesh,.near = MF_NEARLY * mf_mesh_diagonal(mesh)};
+	Search		s = {
+		.job = job,.mesh = mesh,.near = MF_NEARLY * mf_mesh_diagonal(mesh)
+	};
 	bool		good;
 
 	memset(cracks, 0, sizeof(*cracks));

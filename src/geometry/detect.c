@@ -233,7 +233,7 @@ mf_detect_encoding(MfJob *job)
 
 	if (job->size >= 2 && (memcmp(job->bytes, "\377\376", 2) == 0 ||
 						   memcmp(job->bytes, "\376\377", 2) == 0))
-		return refuse_kind(job, "a text in UTF-16", true);
+		return MF_ENCODING_UTF16;
 	if (is_text(job))
 	{
 		start = text_start(job);

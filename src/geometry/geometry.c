@@ -101,7 +101,8 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	if (!mf_scene_settle(job, scene) || !measure_parts(job, scene) ||
 		!mf_totals_measure(job, scene, m))
 		return false;
-	if (!options->basic && !mf_layers_measure(job, scene, m))
+	if (!options->basic && (!mf_layers_measure(job, scene, m) ||
+							!mf_convex_measure(job, scene, m)))
 		return false;
 	if (options->section != NULL &&
 		!mf_layers_section(job, scene, options->section))
@@ -130,6 +131,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		.max_triangles = options->max_triangles > 0 ?
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
 		.basic = options->basic,
+		.repair_looks = MF_REPAIR_LOOKS,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
 		.refusal = refusal,

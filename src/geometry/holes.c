@@ -299,7 +299,7 @@ mf_holes_fill(MfJob *job, MfMesh *mesh, const uint8_t *mark,
 	if (!able)
 		return true;
 	f.area = sum_area(mesh);
-	mf_patch_begin(&f.patch);
+	mf_patch_begin(job, &f.patch);
 	for (uint32_t i = 0; good && able && i < loops->loop_count; i++)
 		good = fill_hole(&f, loops->step + loops->loop[i].first,
 						 loops->loop[i].count, &able);

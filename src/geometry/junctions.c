@@ -246,7 +246,7 @@ mf_junctions_split(MfJob *job, MfMesh *mesh, const MfLoops *loops,
 	memset(junctions, 0, sizeof(*junctions));
 	if (loops->loop_count == 0)
 		return true;
-	mf_patch_begin(&s.patch);
+	mf_patch_begin(job, &s.patch);
 	s.order = mf_memory_alloc(memory, rims * sizeof(*s.order));
 	s.rank = mf_memory_alloc(memory, rims * sizeof(*s.rank));
 	s.task = mf_memory_alloc(memory, rims * sizeof(*s.task));

@@ -25,9 +25,8 @@
 /* Two units in the last place of a float, in its value. */
 #define FLOAT_ULPS	(1.0 / (1 << 22))
 
-/* Looks at pairs of ends: for every mesh, and for each edge. */
-#define LOOKS_PER_MESH	(UINT64_C(1) << 22)
-#define LOOKS_PER_EDGE	64
+/* Looks at pairs of ends, for each edge. */
+#define LOOKS_PER_EDGE	16
 
 /* Edges of a rim; an end is (rim << 1) | which of its vertices. */
 typedef struct Trace
@@ -248,13 +247,10 @@ pair_ends(Trace *t)
 	for (uint32_t v = 0; v < t->mesh->vertex_count; v++)
 	{
 		const uint32_t count = t->place[v] - from;
-		const uint64_t looks = (uint64_t) count * count;
 
-		if (count > 2 && looks <= t->looks)
-		{
-			t->looks -= looks;
+		if (count > 2 &&
+			mf_take_looks(t->job, &t->looks, (uint64_t) count * count))
 			pair_many(t, t->end + from, count);
-		}
 		else
 			for (uint32_t i = 0; i + 1 < count; i += 2)
 				pair(t, t->end[from + i], t->end[from + i + 1]);
@@ -332,7 +328,7 @@ trace(Trace *t)
 {
 	const uint64_t ends = 2 * (uint64_t) t->loops->rim_count;
 
-	t->looks = LOOKS_PER_MESH + LOOKS_PER_EDGE * (uint64_t) t->loops->rim_count;
+	t->looks = LOOKS_PER_EDGE * (uint64_t) t->loops->rim_count;
 	sort_ends(t);
 	memset(t->mate, 0xff, ends * sizeof(*t->mate));
 	pair_ends(t);

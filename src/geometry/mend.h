@@ -15,6 +15,22 @@
 /* Corners closer than this part of the box's diagonal are meant as one. */
 #define MF_NEARLY		1e-6
 
+/*
+ * Takes looks from a step's own budget, else from that of the whole file;
+ * false: both are spent.
+ */
+static inline bool
+mf_take_looks(MfJob *job, uint64_t *own, uint64_t looks)
+{
+	if (looks <= *own)
+		*own -= looks;
+	else if (looks <= job->repair_looks)
+		job->repair_looks -= looks;
+	else
+		return false;
+	return true;
+}
+
 /* The length that is, for this mesh. */
 extern double mf_mesh_diagonal(const MfMesh *mesh);
 
@@ -81,7 +97,7 @@ typedef struct MfPatch
 	MfPolygon	polygon;
 } MfPatch;
 
-extern void mf_patch_begin(MfPatch *patch);
+extern void mf_patch_begin(const MfJob *job, MfPatch *patch);
 extern bool mf_patch_reserve(MfJob *job, MfPatch *patch, uint32_t room);
 extern bool mf_patch_split(const MfMesh *mesh, MfPatch *patch);
 extern void mf_patch_end(MfJob *job, MfPatch *patch);

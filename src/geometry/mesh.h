@@ -17,6 +17,9 @@
 /* A coordinate farther out than this, in mm, is no part: 10 km. */
 #define MF_MAX_COORDINATE_MM	1e7
 
+/* Looks that all repairs of a file together may take; MfJob.repair_looks. */
+#define MF_REPAIR_LOOKS			(UINT64_C(1) << 22)
+
 /* Items between two looks at the progress. */
 #define MF_PROGRESS_ITEMS	65536
 
@@ -59,6 +62,8 @@ typedef struct MfJob
 	int			last_percent;
 	double		share_from;		/* what this part is of all, for the progress */
 	double		share;
+	uint64_t	repair_looks;	/* that the repair may take in all, beside
+								 * those that each edge brings along */
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
@@ -141,7 +146,8 @@ typedef enum MfEncoding
 	MF_ENCODING_OBJ,
 	MF_ENCODING_PLY,
 	MF_ENCODING_GLB,
-	MF_ENCODING_3MF
+	MF_ENCODING_3MF,
+	MF_ENCODING_UTF16			/* some text */
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);

@@ -234,8 +234,7 @@ mf_overlaps_measure(const MfRays *rays, MfMeasurement *m)
 	good = grid.row != NULL && grid.concerned != NULL;
 	if (good)
 	{
-		mf_job_progress(rays->job, MF_STAGE_WALLS, 75, 100);
-		mf_pool_run(rays->job->pool, grid.side, send_row, &grid);
+		mf_rays_run(rays, grid.side, send_row, &grid, 75, 90);
 		book_overlap(&grid, m);
 	}
 	mf_memory_free(memory, grid.concerned, scene->instance_count);

@@ -8,10 +8,11 @@
 
 /* Before the first polygon of a mesh. */
 void
-mf_patch_begin(MfPatch *patch)
+mf_patch_begin(const MfJob *job, MfPatch *patch)
 {
 	memset(patch, 0, sizeof(*patch));
 	mf_polygon_begin(&patch->polygon);
+	patch->polygon.looks_left = job->repair_looks;
 }
 
 /* Gives the corners' memory back. */
@@ -73,10 +74,12 @@ mf_patch_split(const MfMesh *mesh, MfPatch *patch)
 	return good;
 }
 
-/* After the last polygon. */
+/* After the last polygon: what the file's budget has lost stays lost. */
 void
 mf_patch_end(MfJob *job, MfPatch *patch)
 {
+	if (patch->polygon.looks_left < job->repair_looks)
+		job->repair_looks = patch->polygon.looks_left;
 	free_corners(job, patch);
 	mf_polygon_end(job, &patch->polygon);
 	memset(patch, 0, sizeof(*patch));

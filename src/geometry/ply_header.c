@@ -131,13 +131,14 @@ static bool
 read_element(Header *h)
 {
 	MfPly	   *ply = h->ply;
-	MfPlyElement *element = &ply->element[ply->element_count];
+	MfPlyElement *element;
 	const Word *count = &h->word[2];
 
 	if (h->words != 3)
 		return refuse_line(h, "an element should have a name and a count.");
 	if (ply->element_count == MF_PLY_MAX_ELEMENTS)
 		return refuse_line(h, "too many elements are declared.");
+	element = &ply->element[ply->element_count];
 	memset(element, 0, sizeof(*element));
 	element->name = h->word[1].at;
 	element->name_length = h->word[1].length;
@@ -220,8 +221,8 @@ static bool
 read_property(Header *h)
 {
 	MfPly	   *ply = h->ply;
-	MfPlyElement *element = &ply->element[ply->element_count - 1];
-	MfPlyProperty *property = &ply->property[ply->property_count];
+	MfPlyElement *element;
+	MfPlyProperty *property;
 	const bool	list = h->words > 1 && word_is(&h->word[1], "list");
 
 	if (ply->element_count == 0)
@@ -230,6 +231,8 @@ read_property(Header *h)
 		return refuse_line(h, "a property should have a type and a name.");
 	if (ply->property_count == MF_PLY_MAX_PROPERTIES)
 		return refuse_line(h, "too many properties are declared.");
+	element = &ply->element[ply->element_count - 1];
+	property = &ply->property[ply->property_count];
 	memset(property, 0, sizeof(*property));
 	property->type = find_type(h, &h->word[list ? 3 : 1]);
 	if (property->type == MF_PLY_NO_TYPE)

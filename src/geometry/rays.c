@@ -15,6 +15,16 @@
 /* Basic measurements look for overlaps up to so many triangles. */
 #define BASIC_TRIANGLES	200000
 
+/* Tasks between two looks at the progress. */
+#define ROUND			16
+
+typedef struct Round
+{
+	void		(*work) (void *arg, uint32_t task);
+	void	   *arg;
+	uint32_t	first;
+} Round;
+
 typedef struct Sending
 {
 	const MfRays *rays;
@@ -60,6 +70,33 @@ mf_rays_start(const MfRays *rays, const MfSample *sample, bool middle,
 	return isfinite(normal[0]) && isfinite(normal[1]) && isfinite(normal[2]);
 }
 
+static void
+run_task(void *arg, uint32_t task)
+{
+	const Round *round = arg;
+
+	round->work(round->arg, round->first + task);
+}
+
+/* Runs tasks in rounds; see rays.h. */
+void
+mf_rays_run(const MfRays *rays, uint32_t tasks,
+			void (*work) (void *arg, uint32_t task), void *arg,
+			int from, int until)
+{
+	Round		round = {.work = work,.arg = arg};
+
+	for (; round.first < tasks; round.first += ROUND)
+	{
+		mf_job_progress(rays->job, MF_STAGE_WALLS, from * (uint64_t) tasks +
+						(until - from) * (uint64_t) round.first,
+						100 * (uint64_t) tasks);
+		mf_pool_run(rays->job->pool, tasks - round.first < ROUND ?
+					tasks - round.first : ROUND, run_task, &round);
+	}
+	mf_job_progress(rays->job, MF_STAGE_WALLS, until, 100);
+}
+
 /* Sends the lines of one task. */
 static void
 send_task(void *arg, uint32_t task)
@@ -84,22 +121,26 @@ send_task(void *arg, uint32_t task)
 /* Sends a line for each sample; see rays.h. */
 void
 mf_rays_send(const MfRays *rays, MfSamples *samples, MfSampleLine line,
-			 int stage_from, int stage_until)
+			 int from, int until)
 {
 	Sending		sending = {.rays = rays,.samples = samples,.line = line};
-	const uint32_t tasks = (samples->count + MF_LINES_OF_TASK - 1) /
-	MF_LINES_OF_TASK;
 
-	mf_job_progress(rays->job, MF_STAGE_WALLS, stage_from, 100);
-	mf_pool_run(rays->job->pool, tasks, send_task, &sending);
-	mf_job_progress(rays->job, MF_STAGE_WALLS, stage_until, 100);
+	mf_rays_run(rays, (samples->count + MF_LINES_OF_TASK - 1) /
+				MF_LINES_OF_TASK, send_task, &sending, from, until);
 }
 
 /* All that needs the trees; false: no memory. */
 static bool
 send_all(MfRays *rays, bool basic, MfMeasurement *m)
 {
-	if (!mf_space_build(rays->job, &rays->space, rays->scene))
+	bool		good;
+
+	rays->job->share_from = 0.05;
+	rays->job->share = 0.35;
+	good = mf_space_build(rays->job, &rays->space, rays->scene);
+	rays->job->share_from = 0;
+	rays->job->share = 1;
+	if (!good)
 		return false;
 	if (!basic && rays->closed && (!mf_walls_measure(rays, m) ||
 								   !mf_supports_measure(rays, m)))

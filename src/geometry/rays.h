@@ -33,11 +33,19 @@ typedef double (*MfSampleLine) (const MfRays *rays, const MfSample *sample,
 								uint64_t *looks);
 
 /*
+ * Runs tasks as mf_pool_run does, in rounds, and tells how far this stage is
+ * from one percent to another.
+ */
+extern void mf_rays_run(const MfRays *rays, uint32_t tasks,
+						void (*work) (void *arg, uint32_t task), void *arg,
+						int from, int until);
+
+/*
  * Sends a line for each sample, in tasks that share their looks, and puts
  * what it finds into its length.
  */
 extern void mf_rays_send(const MfRays *rays, MfSamples *samples,
-						 MfSampleLine line, int stage_from, int stage_until);
+						 MfSampleLine line, int from, int until);
 
 /*
  * A sample's point and the unit normal of its triangle, out of the material;

@@ -81,8 +81,11 @@ static bool
 build_parts(MfJob *job, MfSpace *space)
 {
 	const MfScene *scene = space->scene;
+	const double share_from = job->share_from;
+	const double share = job->share;
+	bool		good = true;
 
-	for (uint32_t p = 0; p < scene->pose_count; p++)
+	for (uint32_t p = 0; good && p < scene->pose_count; p++)
 	{
 		const MfPose *pose = &scene->pose[p];
 		const MfMesh *mesh = &scene->part[pose->part].mesh;
@@ -91,13 +94,15 @@ build_parts(MfJob *job, MfSpace *space)
 			!invert(pose, space->inverse[p]);
 		if (space->flat[p] || space->tree[pose->part].count > 0)
 			continue;
-		mf_job_progress(job, MF_STAGE_WALLS, p / 4, scene->pose_count);
-		if (!mf_tree_build(job, &space->tree[pose->part],
-						   mesh->triangle_count, mesh->low, mesh->high,
-						   triangle_box, mesh))
-			return false;
+		job->share_from = share_from + share * p / scene->pose_count;
+		job->share = share / scene->pose_count;
+		good = mf_tree_build(job, &space->tree[pose->part],
+							 mesh->triangle_count, mesh->low, mesh->high,
+							 triangle_box, mesh);
 	}
-	return true;
+	job->share_from = share_from;
+	job->share = share;
+	return good;
 }
 
 /* Builds a space; see space.h. */

@@ -75,7 +75,7 @@ mf_supports_measure(const MfRays *rays, MfMeasurement *m)
 	if (!mf_samples_take(rays->job, &rays->survey, MF_SAMPLED_UNDER,
 						 wanted < LINES ? (uint32_t) wanted : LINES, &samples))
 		return false;
-	mf_rays_send(rays, &samples, measure_gap, 50, 75);
+	mf_rays_send(rays, &samples, measure_gap, 55, 75);
 	for (uint32_t k = 0; k < samples.count; k++)
 	{
 		const MfSample *sample = &samples.sample[k];

@@ -112,6 +112,7 @@ sort_words(MfJob *job, Build *b, uint32_t chunks)
 		uint64_t   *word = b->word;
 		uint32_t	begin = 0;
 
+		mf_job_progress(job, MF_STAGE_WALLS, 1 + pass, PASSES + 2);
 		b->shift = ITEM_BITS + pass * DIGIT_BITS;
 		mf_pool_run(job->pool, chunks, count_digits, b);
 		for (uint32_t d = 0; d < DIGITS; d++)
@@ -298,9 +299,11 @@ mf_tree_build(MfJob *job, MfTree *tree, uint32_t count, const double low[3],
 	other = b.other;
 	if (good)
 	{
+		mf_job_progress(job, MF_STAGE_WALLS, 0, 1);
 		mf_curve_begin(&b.curve);
 		mf_pool_run(job->pool, chunks, find_places, &b);
 		sort_words(job, &b, chunks);
+		mf_job_progress(job, MF_STAGE_WALLS, PASSES + 1, PASSES + 2);
 		for (int child = 0; child < 4; child++)
 			empty_box(&tree->node[level_size(tree, 0) - 1], child);
 		mf_pool_run(job->pool, chunks, box_leaves, &b);

@@ -151,7 +151,7 @@ mf_walls_measure(const MfRays *rays, MfMeasurement *m)
 							   SAMPLES, &samples);
 	if (!good)
 		return false;
-	mf_rays_send(rays, &samples, measure_wall, 30, 50);
+	mf_rays_send(rays, &samples, measure_wall, 40, 55);
 	good = fill_walls(rays, &samples, m);
 	mf_samples_free(rays->job, &samples);
 	return good;

@@ -18,6 +18,10 @@ extern bool mf_totals_measure(MfJob *job, const MfScene *scene,
 extern bool mf_layers_measure(MfJob *job, const MfScene *scene,
 							  MfMeasurement *m);
 
+/* convex.c: volume of the convex hull, and the tight box. */
+extern bool mf_convex_measure(MfJob *job, const MfScene *scene,
+							  MfMeasurement *m);
+
 /*
  * section.c: the cross section at a height, section->z, in mm.  An open
  * surface gives what its triangles say.  Both numbers are NaN where there are
