@@ -675,7 +675,8 @@ static void
 check_hostile(Soup *soup, const char *what)
 {
 	MfGeometryOptions options = {
-		.memory_limit = 400 * (uint64_t) soup->count + 2000000
+		.memory_limit = 400 * (uint64_t) soup->count + 2000000,
+		.basic = true
 	};
 	Bytes		bytes = as_binary(soup);
 	MfMeasurement m;
@@ -687,6 +688,7 @@ check_hostile(Soup *soup, const char *what)
 	   sane_measurement(&m) && isnan(m.volume_mm3) &&
 	   (is_error(&m, MF_DEFECT_OPEN_EDGES) ||
 		is_error(&m, MF_DEFECT_NON_MANIFOLD_EDGES)), "%s", what);
+	printf("# %s\n", refusal.text);
 	for (int i = 0; i < m.defect_count; i++)
 		printf("# %s: %lld%s\n", mf_defect_name(m.defects[i].code),
 			   (long long) m.defects[i].count,
