@@ -452,6 +452,10 @@ check_read(const Bytes *bytes, const Csv *row)
 		ok(names_defect(&m), "%s: the defect is named", file);
 	if (strcmp(expect, "ok") == 0)
 		ok(!has_bad_surface(&m), "%s: no person has to look", file);
+	if (csv_true(row, "watertight"))
+		ok(m.holes == 0 && find_defect(&m, MF_DEFECT_CRACKS) == NULL &&
+		   find_defect(&m, MF_DEFECT_T_JUNCTIONS) == NULL,
+		   "%s: closed, and not mended", file);
 	if (strcmp(expect, "reject_or_review") == 0 ||
 		strcmp(expect, "ok_review") == 0)
 		ok(goes_to_review(&m), "%s: for a person", file);
