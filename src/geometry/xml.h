@@ -24,6 +24,9 @@
 #define MF_XML_MAX_PARSED		(UINT64_C(256) << 20)
 #define MF_XML_MAX_ELEMENTS		8000000
 
+/* What the parser may allocate, in bytes: it keeps each name that it sees. */
+#define MF_XML_MAX_MEMORY		(UINT64_C(16) << 20)
+
 /* Between namespace and local name, as the parser gives them. */
 #define MF_XML_SEPARATOR		'\n'
 
@@ -72,6 +75,8 @@ struct MfXml
 	uint32_t	elements;		/* that the parser has seen */
 	int			prefix_count;
 	MfXmlPrefix prefix[MF_XML_MAX_PREFIXES];
+	uint64_t	memory_used;	/* by the parser */
+	bool		memory_exceeded;
 	bool		refused;
 };
 

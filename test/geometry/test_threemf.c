@@ -711,6 +711,13 @@ test_xml(void)
 			"a comment of tags");
 	text.size = 0;
 	add_text(&text, "<model " CORE ">");
+	for (int i = 0; i < 300000; i++)
+		add_text(&text, "<a%d/>", i);
+	add_bytes(&text, "", 1);
+	refuses((char *) text.at, MF_ERROR_ARCHIVE_BOMB, "more names",
+			"different names");
+	text.size = 0;
+	add_text(&text, "<model " CORE ">");
 	for (int i = 0; i < 1001; i++)
 		add_text(&text, "<metadata name=\"%d\"/>", i);
 	add_text(&text, "</model>");
