@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "digits.h"
 #include "threemf.h"
 
 #define PIECE			(UINT32_C(128) << 10)
@@ -110,17 +111,17 @@ read_vertex(const Run *run, const char *p, void *out)
 	return p + 2;
 }
 
-/* Reads digits; their end, or NULL: there are none, or more than nine. */
+/* Reads up to seven digits; their end, or NULL: there are none, or more. */
 static inline const char *
 read_index(const char *p, uint32_t *value)
 {
-	const char *const from = p;
-	uint32_t	number = 0;
+	const uint64_t word = mf_digits_load(p);
+	const int	count = mf_digits_count(word);
 
-	for (; (unsigned char) (*p - '0') < 10 && p - from < 10; p++)
-		number = number * 10 + (unsigned char) (*p - '0');
-	*value = number;
-	return p == from || p - from > 9 ? NULL : p;
+	if (count == 0 || count == 8)
+		return NULL;
+	*value = (uint32_t) mf_digits_value(word, count);
+	return p + count;
 }
 
 /*
