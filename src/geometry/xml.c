@@ -279,6 +279,16 @@ mf_xml_space(const MfXml *xml, const char *prefix, size_t length)
 	return NULL;
 }
 
+/* Has the element's name a prefix?  See xml.h. */
+bool
+mf_xml_is_prefixed(const MfXml *xml)
+{
+	for (uint64_t i = parser_place(xml) + 1; i < xml->size; i++)
+		if (strchr(": \t\r\n/>", xml->text[i]) != NULL)
+			return xml->text[i] == ':';
+	return true;
+}
+
 /* The value of an attribute; see xml.h. */
 const char *
 mf_xml_attribute(const char *const *attributes, const char *name)

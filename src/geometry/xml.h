@@ -89,6 +89,9 @@ extern bool mf_xml_read(MfXml *xml, MfJob *job, const char *name,
 extern const char *mf_xml_space(const MfXml *xml, const char *prefix,
 								size_t length);
 
+/* Has the name of the element that begins a prefix? */
+extern bool mf_xml_is_prefixed(const MfXml *xml);
+
 /* Refuses because of the element at hand, naming its line; false. */
 extern bool mf_xml_refuse(MfXml *xml, MfErrorCode code, const char *format,...)
 			__attribute__((format(printf, 3, 4)));

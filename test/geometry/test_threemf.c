@@ -16,6 +16,8 @@
 #define TRIANGLES_WITH(more) \
 	OBJECT("1", "", MESH(CUBE_VERTICES "<triangles>" more "</triangles>"))
 
+#define VERTEX_ELSEWHERE	"<vertex x=\"99\" y=\"99\" z=\"99\"/>"
+
 static void
 test_spellings(void)
 {
@@ -61,6 +63,16 @@ test_spellings(void)
 		  "\"1\" xmlns=\"" MF_3MF_CORE "\">" CUBE "</c:object></c:resources>"
 		  "<c:build><c:item objectid=\"1\"/></c:build></c:model>",
 		  "with prefixes");
+	ok(measure_model(ONE(CUBE_1
+						 "<c:object xmlns:c=\"" MF_3MF_CORE "\" xmlns=\"urn:x\" id=\"2\">"
+						 "<c:mesh><c:vertices>" VERTEX_ELSEWHERE "<c:vertex x=\"20\" "
+						 "y=\"0\" z=\"0\"/>" VERTEX_ELSEWHERE "<c:vertex x=\"30\" y=\"0\" "
+						 "z=\"0\"/><c:vertex x=\"20\" y=\"1\" z=\"0\"/></c:vertices>"
+						 "<c:triangles><triangle v1=\"0\" v2=\"1\" v3=\"1\"/><c:triangle "
+						 "v1=\"0\" v2=\"1\" v3=\"2\"/></c:triangles></c:mesh></c:object>",
+						 ITEM("1") ITEM("2")) PADDING) && m.triangles == 13 && m.vertices == 11 &&
+	   m.bbox_max[0] == 30,
+	   "elements of another namespace between prefixed ones");
 	reads(ONE(OBJECT("+001", "type=\"model\"", CUBE), ITEM(" 1 ")),
 		  "ids of other spellings");
 	reads(ONE(CUBE_1, "<item objectid=\"1\" transform=\" 1 0 0\n0 1 0\t0 0 1"
