@@ -27,7 +27,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" \
 
 MODULE_big = mesflow
 MODULE_FOLDERS = src src/worker src/outbox src/order src/price src/pricing \
-	src/delivery src/work src/dashboard src/api src/frame
+	src/delivery src/work src/dashboard src/api src/machine src/frame
 MODULE_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(MODULE_FOLDERS))))
 OBJS = $(MODULE_SOURCES:%.c=build/module/%.o)
 
@@ -59,7 +59,7 @@ DATA = $(wildcard sql/mesflow--*--*.sql)
 EXTRA_CLEAN = build
 
 # Goals that are scripts: they bring the packages that they need.
-COMMANDS = packages demo demo-stop test cluster cluster-stop matrix bench \
+COMMANDS = packages demo demo-stop test cluster cluster-stop matrix bench fuzz \
 	indent help
 BUILDING := $(filter-out $(COMMANDS) clean,$(or $(MAKECMDGOALS),all))
 
@@ -93,6 +93,10 @@ $(shell mkdir -p build)
 $(file >build/built-with,$(BUILT_WITH))
 endif
 endif
+
+# No contraction of floating-point expressions: the same price on every
+# processor.
+build/module/src/machine/%.o: PG_CFLAGS += -ffp-contract=off
 
 build/module/%.o: %.c build/built-with
 	@$(MKDIR_P) $(@D)
@@ -163,6 +167,7 @@ $(SQL_SCRIPT): $(SQL_PARTS) build/built-with
 	mv $@.new $@
 
 include test/unit.mk
+include test/fuzz.mk
 
 # ---- commands -----------------------------------------------------------
 
@@ -195,6 +200,9 @@ matrix:
 
 bench:
 	@tools/bench
+
+fuzz:
+	@tools/fuzz
 
 indent:
 	@tools/indent

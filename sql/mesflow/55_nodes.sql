@@ -273,7 +273,8 @@ $$;
 COMMENT ON FUNCTION heartbeat(integer, bytea, bigint[], bigint[], integer[], text[]) IS
   'Extends the node''s lease and tells how far its jobs are. Per job: ok; cancel (stop, somebody cancelled it); lost (stop, it is no longer yours).';
 
-CREATE FUNCTION complete_jobs(node integer, secret bytea, jobs bigint[], tokens bigint[], results jsonb[])
+CREATE FUNCTION complete_jobs(node integer, secret bytea, jobs bigint[], tokens bigint[], results jsonb[],
+  picture_jobs bigint[] DEFAULT '{}', pictures bytea[] DEFAULT '{}')
 RETURNS TABLE (job bigint, accepted boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -288,6 +289,7 @@ DECLARE
 BEGIN
   PERFORM mesflow._check_pairs(cardinality($3), cardinality($4));
   PERFORM mesflow._check_pairs(cardinality($3), cardinality($5));
+  PERFORM mesflow._check_pairs(cardinality($6), cardinality($7));
   FOR b IN SELECT * FROM unnest($3, $4, $5) AS b (job, token, result) ORDER BY 1 LOOP
     job := b.job;
     DELETE FROM mesflow._jobs_running d WHERE d.id = b.job AND d.token = b.token AND d.node = n.id RETURNING d.* INTO r;
@@ -296,6 +298,7 @@ BEGIN
       j := mesflow._as_waiting(r);
       BEGIN
         PERFORM mesflow._record_measurement(j.sha256, j.unit, b.result);
+        PERFORM mesflow._record_pictures(j.sha256, j.unit, ARRAY(SELECT p.png FROM unnest($6, $7) AS p (job, png) WHERE p.job = b.job));
         result := mesflow._measurement(j.sha256, j.unit);
         IF result.engine_version IS NULL THEN
           PERFORM mesflow._raise('MF400', 'empty result', format('The result is %s.', coalesce(left(b.result::text, 100), 'NULL')), 'Pass a measurement.');
@@ -318,8 +321,8 @@ BEGIN
   PERFORM mesflow._announce();
 END
 $$;
-COMMENT ON FUNCTION complete_jobs(integer, bytea, bigint[], bigint[], jsonb[]) IS
-  'Records measurements (keys as in mesflow-geometry --json), ends the jobs and prices the quotes that waited. accepted is false where the token is no longer good: nothing was recorded then.';
+COMMENT ON FUNCTION complete_jobs(integer, bytea, bigint[], bigint[], jsonb[], bigint[], bytea[]) IS
+  'Records measurements (keys as in mesflow-geometry --json), ends the jobs and prices the quotes that waited. pictures are PNGs, square, of 16 to 512 pixels, each beside the number of its job; a job may have none. accepted is false where the token is no longer good: nothing was recorded then.';
 
 CREATE FUNCTION fail_job(node integer, secret bytea, job bigint, token bigint, error_code text, error text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

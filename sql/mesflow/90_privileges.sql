@@ -13,7 +13,7 @@ GRANT EXECUTE ON FUNCTION
     request_quote(uuid, text, text, integer, jsonb, text, text), await_quote(uuid, interval), cancel_quote(uuid), delete_model(uuid, text, text),
     preflight_quotes(uuid, text[], text[], integer[], float8[], text)
   TO mesflow_app, mesflow_manager, mesflow_admin;
-GRANT EXECUTE ON FUNCTION model_content(uuid, bigint, integer) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
+GRANT EXECUTE ON FUNCTION model_content(uuid, bigint, integer), model_picture(uuid, integer) TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT SELECT ON models, measurements, quotes, materials, processes, price_jobs TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_admin;
 GRANT EXECUTE ON FUNCTION _ahead(float8, bigint)     -- which price_jobs calls as its reader
   TO mesflow_app, mesflow_operator, mesflow_manager, mesflow_monitor, mesflow_admin;
@@ -76,7 +76,7 @@ GRANT EXECUTE ON FUNCTION _bare_url(text), _bare_options(jsonb, jsonpath), _endp
 GRANT EXECUTE ON FUNCTION
     node_register(text, integer, text, integer), claim_jobs(integer, bytea, integer, integer),
     job_content(integer, bytea, bigint, bigint, bigint, integer), heartbeat(integer, bytea, bigint[], bigint[], integer[], text[]),
-    complete_jobs(integer, bytea, bigint[], bigint[], jsonb[]), fail_job(integer, bytea, bigint, bigint, text, text),
+    complete_jobs(integer, bytea, bigint[], bigint[], jsonb[], bigint[], bytea[]), fail_job(integer, bytea, bigint, bigint, text, text),
     release_jobs(integer, bytea, bigint[], bigint[])
   TO mesflow_node, mesflow_admin;
 
@@ -115,7 +115,7 @@ BEGIN
       ('order_transitions', 'WHERE NOT mesflow._is_default(''order_transitions'', to_jsonb(order_transitions))'), ('_defaults_removed', ''), ('materials', ''),
       ('price_lists', ''), ('processes', ''), ('rates', ''), ('quantity_breaks', ''), ('limits', ''), ('expectations', ''), ('operators', ''),
       ('stations', ''), ('shifts', ''), ('_catalog_history', ''),
-      ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_uploads', ''), ('_quotes', ''),
+      ('_contents', ''), ('_chunks', ''), ('_models', ''), ('_measurements', ''), ('_pictures', ''), ('_uploads', ''), ('_quotes', ''),
       ('orders', ''), ('_order_items', ''), ('customers', ''), ('_receipts', ''), ('_order_history', ''), ('_orders_to_sum', ''), ('_orders_to_sum_id_seq', ''), ('_order_numbers', ''),
       ('_work_orders', ''), ('_work_kinds', ''), ('_work_kinds_kind_seq', ''), ('_work_requests', ''), ('dashboard_operators', ''),
       ('_cursors', ''), ('_cursor_backlog', ''), ('_outbox_ids', ''),

@@ -21,8 +21,7 @@ mf_frame_receive(int fd, bool wait, MfFrame *frame, const char **why)
 	MfFrameStatus status;
 	const char *complaint;
 
-	memset(frame, 0, sizeof(*frame));
-	frame->memfd = -1;
+	mf_frame_clear(frame);
 	if (why != NULL)
 		*why = "";
 
@@ -43,8 +42,7 @@ mf_frame_receive(int fd, bool wait, MfFrame *frame, const char **why)
 
 	if (packet.descriptor >= 0)
 		close(packet.descriptor);
-	memset(frame, 0, sizeof(*frame));
-	frame->memfd = -1;
+	mf_frame_clear(frame);
 	if (why != NULL)
 		*why = complaint;
 	return MF_FRAME_BAD;
@@ -96,6 +94,24 @@ bool
 mf_frame_send_progress(int fd, uint64_t tag, const MfProgress *progress)
 {
 	return send_frame(fd, MF_FRAME_PROGRESS, tag, progress, -1, false);
+}
+
+/* A picture, before the measurement.  Waits for room: it is not to be lost. */
+bool
+mf_frame_send_picture(int fd, uint64_t tag, uint32_t size,
+					  const uint8_t *png, size_t bytes)
+{
+	MfPicture	picture;
+
+	if (bytes > sizeof(picture.png))
+	{
+		errno = EINVAL;
+		return false;
+	}
+	picture.size = size;
+	picture.bytes = (uint32_t) bytes;
+	memcpy(picture.png, png, bytes);
+	return send_frame(fd, MF_FRAME_PICTURE, tag, &picture, -1, true);
 }
 
 /* The measurement, the last frame of a program. */

@@ -14,6 +14,7 @@
  *		child  -> HELLO				ready, says its versions
  *		parent -> JOB + memfd		one model, one set of limits
  *		child  -> PROGRESS ...		stage and percent, now and then
+ *		child  -> PICTURE ...		one of each size, or none
  *		child  -> RESULT | REFUSED	then it exits with status 0
  *
  * Pure C: no PostgreSQL headers here.  Nothing in this file waits, but for
@@ -26,13 +27,13 @@
 
 #include "measurement.h"
 
-#define MF_FRAME_PROTOCOL	2
+#define MF_FRAME_PROTOCOL	3
 
 /* The descriptor a program finds its socket on. */
 #define MF_PROGRAM_FD		3
 
 /* Longest frame, header included; both sides refuse longer ones. */
-#define MF_FRAME_MAX		16384
+#define MF_FRAME_MAX		65536
 
 typedef enum MfFrameType
 {
@@ -40,9 +41,10 @@ typedef enum MfFrameType
 	MF_FRAME_JOB,
 	MF_FRAME_PROGRESS,
 	MF_FRAME_RESULT,
-	MF_FRAME_REFUSED
+	MF_FRAME_REFUSED,
+	MF_FRAME_PICTURE
 } MfFrameType;
-#define MF_FRAME_TYPE_LAST	MF_FRAME_REFUSED
+#define MF_FRAME_TYPE_LAST	MF_FRAME_PICTURE
 
 typedef struct MfHello
 {
@@ -70,7 +72,21 @@ typedef struct MfProgress
 	uint32_t	percent;		/* 0 to 100 */
 } MfProgress;
 
-/* One frame received, decoded and checked. */
+/*
+ * A picture of the model.  What is known of the bytes is that they begin and
+ * end as a PNG of this width and height does.
+ */
+typedef struct MfPicture
+{
+	uint32_t	size;			/* one of mf_picture_sizes */
+	uint32_t	bytes;
+	uint8_t		png[MF_PICTURE_MAX_BYTES];
+} MfPicture;
+
+/*
+ * One frame received, decoded and checked.  All of it is zeroed but the bytes
+ * of a picture that are beyond its length.
+ */
 typedef struct MfFrame
 {
 	MfFrameType type;
@@ -83,6 +99,7 @@ typedef struct MfFrame
 		MfProgress	progress;
 		MfMeasurement result;
 		MfRefusal	refused;
+		MfPicture	picture;
 	}			u;
 } MfFrame;
 
@@ -120,6 +137,8 @@ extern bool mf_frame_send_job(int fd, uint64_t tag, const MfJobOrder *job,
 							  int memfd);
 extern bool mf_frame_send_progress(int fd, uint64_t tag,
 								   const MfProgress *progress);
+extern bool mf_frame_send_picture(int fd, uint64_t tag, uint32_t size,
+								  const uint8_t *png, size_t bytes);
 extern bool mf_frame_send_result(int fd, uint64_t tag,
 								 const MfMeasurement *result);
 extern bool mf_frame_send_refused(int fd, uint64_t tag,

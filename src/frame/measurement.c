@@ -114,7 +114,7 @@ static const DefectRow defects[] = {
 	[MF_DEFECT_OPEN_EDGES] =
 	{
 		"open_edges",
-		"The surface has holes, so it does not enclose a volume."
+		"The surface has open edges, so it does not enclose a volume."
 	},
 	[MF_DEFECT_NON_MANIFOLD_EDGES] =
 	{
@@ -184,12 +184,12 @@ static const DefectRow defects[] = {
 	[MF_DEFECT_CRACKS] =
 	{
 		"cracks",
-		"Some corners meet only nearly; the cracks between them were closed."
+		"Some corners meet only nearly, and leave cracks between them."
 	},
 	[MF_DEFECT_T_JUNCTIONS] =
 	{
 		"t_junctions",
-		"Some corners lie on the edges of other triangles; these edges were split there."
+		"Some corners lie on the edges of other faces."
 	},
 	[MF_DEFECT_HOLES] =
 	{
@@ -222,6 +222,8 @@ static const DefectRow defects[] = {
 		"The file uses extensions of its format that do not count here."
 	}
 };
+
+const uint32_t mf_picture_sizes[MF_PICTURE_COUNT] = {64, 128, 256, 512};
 
 const double mf_wall_shares[MF_WALL_SHARES] = {
 	0, 0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 1
@@ -323,88 +325,6 @@ mf_error_code_by_name(const char *name)
 		if (strcmp(error_code_names[code], name) == 0)
 			return (MfErrorCode) code;
 	return MF_ERROR_NONE;
-}
-
-/* Adds to a text that is cut off where there is no more room. */
-static void
-__attribute__((format(printf, 2, 3)))
-append(char text[MF_DEFECT_TEXT_MAX], const char *format,...)
-{
-	const size_t length = strlen(text);
-	va_list		args;
-
-	va_start(args, format);
-	vsnprintf(text + length, MF_DEFECT_TEXT_MAX - length, format, args);
-	va_end(args);
-}
-
-/* Adds a length: three digits say enough, except of what is long. */
-static void
-append_length(char text[MF_DEFECT_TEXT_MAX], double mm)
-{
-	append(text, mm < 1000 ? "%.3g mm" : "%.0f mm", mm);
-}
-
-/*
- * One sentence about a defect of this model; see the header.  Units that make
- * the size a usual one are offered, all but feet, which nobody draws parts
- * in.
- */
-void
-mf_measurement_describe_defect(const MfMeasurement *m, const MfDefect *defect,
-							   char text[MF_DEFECT_TEXT_MAX])
-{
-	static const struct
-	{
-		MfUnit		unit;
-		const char *name;
-	}			offered[] = {
-		{MF_UNIT_UM, "micrometres"},
-		{MF_UNIT_MM, "millimetres"},
-		{MF_UNIT_CM, "centimetres"},
-		{MF_UNIT_INCH, "inches"},
-		{MF_UNIT_M, "metres"}
-	};
-	const char *name[lengthof(offered)];
-	double		size[lengthof(offered)];
-	double		longest = 0;
-	int			fits = 0;
-
-	text[0] = '\0';
-	for (int axis = 0; axis < 3; axis++)
-		longest = fmax(longest, m->bbox_max[axis] - m->bbox_min[axis]);
-	if (defect->code == MF_DEFECT_EXTENSIONS && m->extensions[0] != '\0')
-	{
-		append(text, "The file uses extensions of its format that do not "
-			   "count here: %s.", m->extensions);
-		return;
-	}
-	if ((defect->code != MF_DEFECT_TINY && defect->code != MF_DEFECT_HUGE) ||
-		!isfinite(longest))
-	{
-		append(text, "%s", mf_defect_message(defect->code));
-		return;
-	}
-
-	for (size_t i = 0; i < lengthof(offered); i++)
-	{
-		name[fits] = offered[i].name;
-		size[fits] = longest / mf_unit_in_mm(m->unit) *
-			mf_unit_in_mm(offered[i].unit);
-		fits += offered[i].unit != m->unit && size[fits] >= MF_TINY_MM &&
-			size[fits] <= MF_HUGE_MM;
-	}
-	append(text, "The model measures ");
-	append_length(text, longest);
-	append(text, ", which is very %s%s",
-		   defect->code == MF_DEFECT_TINY ? "small" : "large",
-		   fits > 0 ? "; was it drawn in " : ", so please check its unit.");
-	for (int i = 0; i < fits; i++)
-	{
-		append(text, "%s (", name[i]);
-		append_length(text, size[i]);
-		append(text, i + 1 == fits ? ")?" : i + 2 == fits ? ") or " : "), ");
-	}
 }
 
 /*

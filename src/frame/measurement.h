@@ -26,6 +26,16 @@
 /* Kinds of defects a measurement can list; one entry each. */
 #define MF_MAX_DEFECTS		32
 
+/*
+ * A picture is square and has one of these sizes, in pixels, from the
+ * smallest to the largest; as a PNG it has at most so many bytes.
+ */
+#define MF_PICTURE_COUNT	4
+#define MF_PICTURE_LEAST	16	/* that may be asked for */
+#define MF_PICTURE_LARGEST	512
+#define MF_PICTURE_MAX_BYTES	65000
+extern const uint32_t mf_picture_sizes[MF_PICTURE_COUNT];
+
 /* Longest explanation of a refusal, in bytes, without the terminating zero. */
 #define MF_MAX_REFUSAL		400
 

@@ -15,6 +15,9 @@
 
 #define FRAME_MAGIC		UINT32_C(0x7266464d)	/* "MFfr" */
 
+/* Signature, header, and the end. */
+#define PNG_LEAST_BYTES	(8 + 25 + 12)
+
 #define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
@@ -158,6 +161,14 @@ put_refused(MfWriter *out, const MfRefusal *refused)
 	mf_put_string(out, refused->text, sizeof(refused->text));
 }
 
+static void
+put_picture(MfWriter *out, const MfPicture *picture)
+{
+	mf_put_bytes(out, picture->size, 4);
+	mf_put_block(out, picture->png, picture->bytes <= MF_PICTURE_MAX_BYTES ?
+				 picture->bytes : 0);
+}
+
 /*
  * Writes a frame; see wire.h.  That the receiver would accept it is checked
  * by reading it back: there is one set of rules, not two.
@@ -188,6 +199,9 @@ mf_frame_encode(MfFrameType type, uint64_t tag, const void *payload,
 			break;
 		case MF_FRAME_REFUSED:
 			put_refused(&output, payload);
+			break;
+		case MF_FRAME_PICTURE:
+			put_picture(&output, payload);
 			break;
 		default:
 			return 0;
@@ -487,6 +501,50 @@ get_refused(MfReader *in, MfRefusal *refused)
 	mf_get_string(in, refused->text, sizeof(refused->text));
 }
 
+/*
+ * Does a picture begin and end as a PNG of this size does?  RFC 2083: the
+ * signature, a header of 13 bytes that begins with width and height, and an
+ * empty IEND with its check sum.
+ */
+static bool
+looks_like_png(const uint8_t *png, size_t bytes, uint32_t size)
+{
+	static const uint8_t begin[] = "\211PNG\r\n\032\n\0\0\0\rIHDR";
+	static const uint8_t end[] = "\0\0\0\0IEND\256B`\202";
+	const size_t begin_bytes = sizeof(begin) - 1;
+	const size_t end_bytes = sizeof(end) - 1;
+	const uint8_t *side = png + begin_bytes;
+
+	if (bytes < PNG_LEAST_BYTES || memcmp(png, begin, begin_bytes) != 0 ||
+		memcmp(png + bytes - end_bytes, end, end_bytes) != 0)
+		return false;
+	for (int i = 0; i < 8; i++)
+		if (side[i] != (uint8_t) (size >> (24 - 8 * (i % 4))))
+			return false;
+	return true;
+}
+
+static void
+get_picture(MfReader *in, MfPicture *picture)
+{
+	const char *png;
+	size_t		bytes;
+	bool		known = false;
+
+	picture->size = mf_get_u32(in);
+	for (int i = 0; i < MF_PICTURE_COUNT; i++)
+		known |= picture->size == mf_picture_sizes[i];
+	mf_require(in, known, "the picture has another size");
+	png = mf_get_block(in, MF_PICTURE_MAX_BYTES, "the picture is too long",
+					   &bytes);
+	if (in->why != NULL)
+		return;
+	mf_require(in, looks_like_png((const uint8_t *) png, bytes, picture->size),
+			   "the picture is not a PNG of its size");
+	memcpy(picture->png, png, bytes);
+	picture->bytes = (uint32_t) bytes;
+}
+
 static void
 get_header(MfReader *in, MfFrame *frame)
 {
@@ -518,9 +576,7 @@ mf_frame_decode(const uint8_t *bytes, size_t length, MfFrame *frame,
 {
 	MfReader	in = {bytes, bytes + length, NULL};
 
-	memset(frame, 0, sizeof(*frame));
-	frame->memfd = -1;
-
+	mf_frame_clear(frame);
 	mf_require(&in, length <= MF_FRAME_MAX, "the frame is too long");
 	get_header(&in, frame);
 	if (in.why == NULL)
@@ -541,6 +597,9 @@ mf_frame_decode(const uint8_t *bytes, size_t length, MfFrame *frame,
 				break;
 			case MF_FRAME_REFUSED:
 				get_refused(&in, &frame->u.refused);
+				break;
+			case MF_FRAME_PICTURE:
+				get_picture(&in, &frame->u.picture);
 				break;
 		}
 		mf_require(&in, in.at == in.end, "the frame is too long");

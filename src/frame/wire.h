@@ -18,6 +18,9 @@
 
 #include "frame.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define MF_FRAME_HEADER		24
 
 /* Larger counts and sizes than these are lies. */
@@ -25,6 +28,19 @@
 #define MF_PLAUSIBLE_BYTES	(UINT64_C(1) << 50)
 #define MF_PLAUSIBLE_CPU_SECONDS	UINT32_C(1000000)
 #define MF_PLAUSIBLE_THREADS	UINT32_C(4096)
+
+/* Empties a frame; of a picture's bytes nobody looks beyond the length. */
+static inline void
+mf_frame_clear(MfFrame *frame)
+{
+	memset(frame, 0, offsetof(MfFrame, u) + sizeof(MfMeasurement));
+	frame->memfd = -1;
+}
+
+_Static_assert(sizeof(MfMeasurement) >= sizeof(MfJobOrder) &&
+			   sizeof(MfMeasurement) >= sizeof(MfRefusal) &&
+			   sizeof(MfMeasurement) >= sizeof(MfHello),
+			   "what mf_frame_clear empties holds all but pictures");
 
 /*
  * Writes a frame of `type` whose payload is the struct of that type.  Returns

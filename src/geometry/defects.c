@@ -31,31 +31,22 @@ typedef struct Kinds
 	Kind		kind[MF_DEFECT_LAST + 1];
 } Kinds;
 
-/*
- * Books a defect of a part with the middle of an edge, or of a triangle, as
- * its place.
- */
+/* Books a defect of a part at a point of it, or without a place (NULL). */
 static void
-book(Kinds *kinds, MfDefectCode code, MfSeverity severity, int64_t count,
-	 const uint32_t *corner, int corners, bool repaired)
+book_at(Kinds *kinds, MfDefectCode code, MfSeverity severity, int64_t count,
+		const double *point, bool repaired)
 {
 	Kind	   *kind = &kinds->kind[code];
-	double		middle[3] = {0};
-	double		at[3];
+	double		at[3] = {0};
 
 	if (count == 0)
 		return;
 	if (kind->count == 0)
 	{
-		for (int c = 0; c < corners; c++)
-		{
-			mf_mesh_place(&kinds->part->mesh, corner[c], at);
-			for (int i = 0; i < 3; i++)
-				middle[i] += at[i] / corners;
-		}
-		mf_pose_point(kinds->pose, middle, at);
+		if (point != NULL)
+			mf_pose_point(kinds->pose, point, at);
 		for (int i = 0; i < 3; i++)
-			kind->at[i] = corners == 0 ? NAN :
+			kind->at[i] = point == NULL ? NAN :
 				(at[i] + kinds->shift[i]) * kinds->job->unit_in_mm;
 		kind->repaired = repaired;
 	}
@@ -64,17 +55,65 @@ book(Kinds *kinds, MfDefectCode code, MfSeverity severity, int64_t count,
 	kind->repaired &= repaired;
 }
 
+/*
+ * Books a defect of a part with a vertex, the middle of an edge, or that of a
+ * triangle, as its place.
+ */
+static void
+book(Kinds *kinds, MfDefectCode code, MfSeverity severity, int64_t count,
+	 const uint32_t *corner, int corners, bool repaired)
+{
+	double		middle[3] = {0};
+
+	for (int c = 0; count > 0 && c < corners; c++)
+	{
+		double		at[3];
+
+		mf_mesh_place(&kinds->part->mesh, corner[c], at);
+		for (int i = 0; i < 3; i++)
+			middle[i] += at[i] / corners;
+	}
+	book_at(kinds, code, severity, count, corners > 0 ? middle : NULL,
+			repaired);
+}
+
+/*
+ * Books what is open.  Cracks that were closed are a note: nobody sees a
+ * millionth of the model, and its numbers are what was meant.
+ */
+static void
+book_open(Kinds *kinds)
+{
+	const MfPart *part = kinds->part;
+	const MfSurface *s = &part->surface;
+	const bool	only_cracks = s->junctions.split == 0 &&
+	s->holes.count == 0 && s->dust_lines == 0;
+
+	book(kinds, MF_DEFECT_OPEN_EDGES,
+		 !part->closed ? MF_SEVERITY_ERROR :
+		 only_cracks ? MF_SEVERITY_INFO : MF_SEVERITY_WARNING,
+		 s->found.boundary, s->found.boundary_edge, 2, part->closed);
+	book(kinds, MF_DEFECT_CRACKS, MF_SEVERITY_INFO, s->cracks.joined,
+		 &s->cracks.first, 1, true);
+	book(kinds, MF_DEFECT_T_JUNCTIONS, MF_SEVERITY_WARNING,
+		 s->junctions.split, &s->junctions.first, 1, true);
+	book_at(kinds, MF_DEFECT_HOLES, s->holes.filled ? MF_SEVERITY_WARNING :
+			MF_SEVERITY_ERROR, s->holes.count, s->holes.at,
+			s->holes.filled);
+	book(kinds, MF_DEFECT_TOUCHING_VERTICES, MF_SEVERITY_INFO,
+		 s->touching.count, &s->touching.first, 1, false);
+}
+
 /* Books what is wrong with a part's edges and triangles. */
 static void
 book_surface(Kinds *kinds)
 {
 	const MfPart *part = kinds->part;
 	const MfSurface *s = &part->surface;
+	const MfTopology *edges = s->found.non_manifold > 0 ? &s->found : &s->now;
 	const bool	whole = part->closed;
 
-	book(kinds, MF_DEFECT_OPEN_EDGES,
-		 whole ? MF_SEVERITY_WARNING : MF_SEVERITY_ERROR,
-		 s->found.boundary, s->found.boundary_edge, 2, whole);
+	book_open(kinds);
 
 	/*
 	 * A touching edge encloses a volume, but what it means on a machine is
@@ -82,9 +121,9 @@ book_surface(Kinds *kinds)
 	 */
 	book(kinds, MF_DEFECT_NON_MANIFOLD_EDGES,
 		 whole && s->now.non_manifold == 0 ? MF_SEVERITY_WARNING :
-		 MF_SEVERITY_ERROR, s->found.non_manifold,
-		 s->found.non_manifold_edge, 2, whole && s->now.non_manifold == 0);
-	if (s->found.flipped > 0)
+		 MF_SEVERITY_ERROR, edges->non_manifold,
+		 edges->non_manifold_edge, 2, whole && s->now.non_manifold == 0);
+	if (s->found.flipped > 0 || s->turned > 0)
 		book(kinds, MF_DEFECT_FLIPPED_TRIANGLES,
 			 whole ? MF_SEVERITY_WARNING : MF_SEVERITY_ERROR,
 			 s->turned > 0 ? (int64_t) s->turned : (int64_t) s->found.flipped,

@@ -34,9 +34,6 @@ typedef struct Signature
 
 static const Signature signatures[] = {
 	SIGNATURE("PK\005\006", "an empty ZIP archive", false),
-	SIGNATURE("glTF", "a GLB file", true),
-	SIGNATURE("ply\n", "a PLY file", true),
-	SIGNATURE("ply\r", "a PLY file", true),
 	SIGNATURE("ISO-10303-21", "a STEP file", true),
 	SIGNATURE("3D Geometry File Format", "a Rhino file", true),
 	SIGNATURE("BLENDER", "a Blender file", true),
@@ -138,7 +135,8 @@ is_number(const MfJob *job, size_t at)
 	double		value;
 
 	while (at + length < job->size && length <= MF_MAX_NUMBER_LENGTH &&
-		   !mf_text_is_space(text[length]) && text[length] != '/')
+		   !mf_text_is_space(text[length]) && text[length] != '/' &&
+		   text[length] != '\\')
 		length++;
 	return mf_number_parse(text, length, &value) != MF_NUMBER_MALFORMED;
 }
@@ -219,6 +217,10 @@ mf_detect_encoding(MfJob *job)
 		mf_stl_header_count(job->bytes) * MF_STL_FACET)
 		return MF_ENCODING_STL_BINARY;
 
+	if (is_word(job, 0, "ply"))
+		return MF_ENCODING_PLY;
+	if (job->size >= 4 && memcmp(job->bytes, "glTF", 4) == 0)
+		return MF_ENCODING_GLB;
 	if (job->size >= 4 && memcmp(job->bytes, "PK\003\004", 4) == 0)
 		return MF_ENCODING_3MF;
 	for (size_t i = 0; i < lengthof(signatures); i++)
@@ -232,20 +234,26 @@ mf_detect_encoding(MfJob *job)
 
 	if (job->size >= 2 && (memcmp(job->bytes, "\377\376", 2) == 0 ||
 						   memcmp(job->bytes, "\376\377", 2) == 0))
-		return refuse_kind(job, "a text in UTF-16", true);
+		return MF_ENCODING_UTF16;
 	if (is_text(job))
 	{
 		start = text_start(job);
 		if (is_word(job, start, "solid"))
 			return MF_ENCODING_STL_ASCII;
 		if (is_word(job, start, "ply"))
-			return refuse_kind(job, "a PLY file", true);
+			return MF_ENCODING_PLY;
 		if (begins_with(job, start, "iso-10303-21"))
 			return refuse_kind(job, "a STEP file", true);
 		if (start < job->size && job->bytes[start] == '<')
 			return refuse_kind(job, "an XML file, such as AMF or X3D", true);
 		if (start < job->size && job->bytes[start] == '{')
-			return refuse_kind(job, "a JSON file, such as glTF", true);
+		{
+			mf_refuse(job->refusal, MF_ERROR_UNSUPPORTED,
+					  "This is a JSON file, such as glTF in several files.  "
+					  "Please export the model as GLB, which is glTF in one "
+					  "file.");
+			return MF_ENCODING_NONE;
+		}
 		if (begins_with(job, start, "off\n") ||
 			begins_with(job, start, "off\r"))
 			return refuse_kind(job, "an OFF file", true);

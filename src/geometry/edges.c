@@ -2,90 +2,135 @@
  * edges.c
  *		Which triangles meet along which edge, and so which hang together.
  *
- * Each triangle has three half edges.  They are grouped by their lower
- * vertex with a counting sort; a group is a handful of half edges, sorted in
- * cache.  Then equal ones are neighbours: one alone is a boundary, two in
- * opposite directions are sound, two in the same direction are flipped, more
- * are not manifold.
+ * Each triangle has three half edges.  They go to buckets by their lower
+ * vertex (partition.h): a bucket is a range of vertices whose half edges fit
+ * a core's cache, and each is worked on by one task.  That groups them by
+ * their lower vertex with a counting sort; a group is a handful of half
+ * edges, sorted.  Then equal ones are neighbours: one alone is a boundary,
+ * two in opposite directions are sound, two in the same direction are
+ * flipped, more are not manifold.
  */
 #include <string.h>
 
-#include "mesh.h"
+#include "partition.h"
+#include "scratch.h"
+#include "shells.h"
+
+/* Triangles of a chunk. */
+#define CHUNK	16384
+
+/* Vertices of a bucket, as a power of two, where there are not too many. */
+#define RANGE_BITS	12
 
 /* How many vertices ahead the triangles' labels are asked from memory. */
 #define AHEAD	8
 
-/* Root of a triangle's tree; halves the path on the way. */
+/* A half edge on its way to its group. */
+typedef struct HalfEdge
+{
+	uint32_t	low;
+	uint32_t	high;
+	uint32_t	triangle;		/* << 1 | downward */
+} HalfEdge;
+
+/* What a bucket's edges add up to. */
+typedef struct Tally
+{
+	uint64_t	edges;
+	uint64_t	boundary;
+	uint64_t	non_manifold;
+	uint64_t	flipped;
+	uint64_t	unbalanced;
+	uint32_t	boundary_edge[2];	/* the first of each */
+	uint32_t	non_manifold_edge[2];
+	uint32_t	flipped_edge[2];
+	bool		put_off;		/* too large for the scratch */
+} Tally;
+
+/* The degenerate triangles of a chunk; later, the vertices it uses first. */
+typedef struct Degenerate
+{
+	uint32_t	count;
+	uint32_t	first;
+} Degenerate;
+
+typedef struct Match
+{
+	MfJob	   *job;
+	const MfMesh *mesh;
+	MfEdges    *edges;
+	MfTopology *topology;
+	MfPartition partition;
+	int			range_bits;
+	uint64_t   *base;			/* first half edge of each bucket, the end */
+	MfScratch	scratch;		/* of a bucket's groups */
+	uint64_t	scratch_room;	/* half edges */
+	uint64_t	base_bytes;
+	Tally	   *tally;			/* of each bucket */
+	uint64_t	tally_bytes;
+	Degenerate *degenerate;		/* of each chunk */
+	uint64_t	degenerate_bytes;
+	uint8_t    *used;			/* a bit for each vertex */
+} Match;
+
+/* The end of a chunk of triangles. */
 static inline uint32_t
-find(uint32_t *parent, uint32_t t)
+chunk_end(const Match *match, uint32_t chunk)
 {
-	while (parent[t] != t)
-	{
-		parent[t] = parent[parent[t]];
-		t = parent[t];
-	}
-	return t;
+	const uint64_t end = (chunk + UINT64_C(1)) * CHUNK;
+
+	return end < match->mesh->triangle_count ? (uint32_t) end :
+		match->mesh->triangle_count;
 }
 
-/*
- * Joins two trees.  The lower triangle becomes the root: shells come out
- * numbered in the order of the file, and a parent is never above its child.
- */
-static inline void
-unite(uint32_t *parent, uint32_t a, uint32_t b)
+static inline uint32_t
+lower(uint32_t a, uint32_t b)
 {
-	if (parent[a] == parent[b])
-		return;
-	a = find(parent, a);
-	b = find(parent, b);
-	if (a < b)
-		parent[b] = a;
-	else
-		parent[a] = b;
+	return a < b ? a : b;
 }
 
-/* Counts half edges per lower vertex; the degenerate triangles have none. */
+/* Counts a chunk's half edges by bucket; the degenerate triangles have none. */
 static void
-count_half_edges(MfJob *job, const MfMesh *mesh, MfEdges *edges,
-				 MfTopology *topology)
+count_half_edges(const Match *match, uint32_t chunk, uint32_t *count)
 {
-	uint32_t   *count = edges->end;
+	Degenerate *degenerate = &match->degenerate[chunk];
+	const uint32_t end = chunk_end(match, chunk);
+	const int	bits = match->range_bits;
 
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
+	for (uint32_t t = chunk * CHUNK; t < end; t++)
 	{
-		const uint32_t *c = mesh->corners[t];
+		const uint32_t *c = match->mesh->corners[t];
 
-		if (t % MF_PROGRESS_ITEMS == 0)
-			mf_job_progress(job, MF_STAGE_TOPOLOGY, t,
-							4 * (uint64_t) mesh->triangle_count);
 		if (mf_mesh_degenerate(c))
 		{
-			if (topology->degenerate++ == 0)
-				topology->degenerate_first = t;
+			if (degenerate->count++ == 0)
+				degenerate->first = t;
 			continue;
 		}
-		count[c[0] < c[1] ? c[0] : c[1]]++;
-		count[c[1] < c[2] ? c[1] : c[2]]++;
-		count[c[2] < c[0] ? c[2] : c[0]]++;
+		count[lower(c[0], c[1]) >> bits]++;
+		count[lower(c[1], c[2]) >> bits]++;
+		count[lower(c[2], c[0]) >> bits]++;
 	}
 }
 
-/* Puts the half edges into their groups; `end` turns from begin to end. */
+/* 1. Sorts a chunk's half edges into buckets. */
 static void
-place_half_edges(MfJob *job, const MfMesh *mesh, MfEdges *edges)
+part_half_edges(void *arg, uint32_t chunk)
 {
-	uint32_t   *end = edges->end;
-	uint64_t   *half = edges->half;
+	Match	   *match = arg;
+	const uint32_t end = chunk_end(match, chunk);
+	uint32_t	at[MF_MAX_BUCKETS] = {0};
+	HalfEdge   *entry;
 
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
+	count_half_edges(match, chunk, at);
+	entry = mf_partition_claim(&match->partition, chunk, at);
+	for (uint32_t t = chunk * CHUNK; t < end; t++)
 	{
-		const uint32_t *c = mesh->corners[t];
+		const uint32_t *c = match->mesh->corners[t];
 
-		if (t % MF_PROGRESS_ITEMS == 0)
-			mf_job_progress(job, MF_STAGE_TOPOLOGY,
-							mesh->triangle_count + (uint64_t) t,
-							4 * (uint64_t) mesh->triangle_count);
-		if (mf_mesh_degenerate(c))
+		/* Trees of shells.h with one triangle each. */
+		match->topology->shell[t] = t;
+		if (match->degenerate[chunk].count > 0 && mf_mesh_degenerate(c))
 			continue;
 		for (int i = 0; i < 3; i++)
 		{
@@ -93,43 +138,44 @@ place_half_edges(MfJob *job, const MfMesh *mesh, MfEdges *edges)
 			const uint32_t to = c[i == 2 ? 0 : i + 1];
 			const bool	down = from > to;
 			const uint32_t low = down ? to : from;
-			const uint32_t high = down ? from : to;
+			HalfEdge   *half = &entry[at[low >> match->range_bits]++];
 
-			half[end[low]++] = (uint64_t) high << 32 |
-				(uint64_t) t << 1 | down;
+			half->low = low;
+			half->high = down ? from : to;
+			half->triangle = t << 1 | down;
 		}
 	}
 }
 
 /* Books one edge: `half` is the first of its `count` half edges. */
 static inline void
-book_edge(MfTopology *topology, uint32_t low, const uint64_t *half,
+book_edge(Tally *tally, uint32_t *shell, uint32_t low, const uint64_t *half,
 		  size_t count)
 {
 	const uint32_t high = MF_HALF_VERTEX(*half);
 
-	topology->edges++;
+	tally->edges++;
 	if (count == 2)
 	{
-		unite(topology->shell, MF_HALF_TRIANGLE(half[0]),
-			  MF_HALF_TRIANGLE(half[1]));
+		mf_shells_unite(shell, MF_HALF_TRIANGLE(half[0]),
+						MF_HALF_TRIANGLE(half[1]));
 		if (MF_HALF_DOWNWARD(half[0]) != MF_HALF_DOWNWARD(half[1]))
 			return;
-		if (topology->flipped++ == 0)
+		if (tally->flipped++ == 0)
 		{
-			topology->flipped_edge[0] = low;
-			topology->flipped_edge[1] = high;
+			tally->flipped_edge[0] = low;
+			tally->flipped_edge[1] = high;
 		}
-		topology->unbalanced++;
+		tally->unbalanced++;
 	}
 	else if (count == 1)
 	{
-		if (topology->boundary++ == 0)
+		if (tally->boundary++ == 0)
 		{
-			topology->boundary_edge[0] = low;
-			topology->boundary_edge[1] = high;
+			tally->boundary_edge[0] = low;
+			tally->boundary_edge[1] = high;
 		}
-		topology->unbalanced++;
+		tally->unbalanced++;
 	}
 	else
 	{
@@ -138,39 +184,82 @@ book_edge(MfTopology *topology, uint32_t low, const uint64_t *half,
 		for (size_t i = 0; i < count; i++)
 		{
 			down += MF_HALF_DOWNWARD(half[i]);
-			unite(topology->shell, MF_HALF_TRIANGLE(half[0]),
-				  MF_HALF_TRIANGLE(half[i]));
+			mf_shells_unite(shell, MF_HALF_TRIANGLE(half[0]),
+							MF_HALF_TRIANGLE(half[i]));
 		}
-		if (topology->non_manifold++ == 0)
+		if (tally->non_manifold++ == 0)
 		{
-			topology->non_manifold_edge[0] = low;
-			topology->non_manifold_edge[1] = high;
+			tally->non_manifold_edge[0] = low;
+			tally->non_manifold_edge[1] = high;
 		}
-		topology->unbalanced += 2 * down != count;
+		tally->unbalanced += 2 * down != count;
 	}
 }
 
-/* Sorts each group and books its edges. */
-static void
-match_half_edges(MfJob *job, const MfMesh *mesh, MfEdges *edges,
-				 MfTopology *topology)
+/* How many vertices a bucket has. */
+static inline uint32_t
+bucket_vertices(const Match *match, uint32_t bucket)
 {
-	const uint32_t *end = edges->end;
-	uint64_t   *half = edges->half;
+	return lower(match->mesh->vertex_count - (bucket << match->range_bits),
+				 UINT32_C(1) << match->range_bits);
+}
+
+/*
+ * Groups a bucket's half edges by their lower vertex, and sorts each group.
+ * `end`, which is zeroed, gets the groups' ends, beginning at `begin`.
+ */
+static void
+group_half_edges(const Match *match, uint32_t bucket, uint64_t *half,
+				 uint32_t *end, uint32_t begin)
+{
+	const uint32_t first = bucket << match->range_bits;
+	const uint32_t vertices = bucket_vertices(match, bucket);
+
+	for (uint32_t c = 0; c < match->partition.chunks; c++)
+	{
+		const MfRun run = mf_partition_run(&match->partition, c, bucket);
+		const HalfEdge *entry = run.first;
+
+		mf_partition_expect(&match->partition, c + 2, bucket);
+		for (uint32_t i = 0; i < run.count; i++)
+			end[entry[i].low - first]++;
+	}
+	for (uint32_t v = 0; v < vertices; v++)
+	{
+		const uint32_t count = end[v];
+
+		end[v] = begin;
+		begin += count;
+	}
+	for (uint32_t c = 0; c < match->partition.chunks; c++)
+	{
+		const MfRun run = mf_partition_run(&match->partition, c, bucket);
+		const HalfEdge *entry = run.first;
+
+		for (uint32_t i = 0; i < run.count; i++)
+			half[end[entry[i].low - first]++] =
+				(uint64_t) entry[i].high << 32 | entry[i].triangle;
+	}
+}
+
+/* Sorts each group of a bucket and books its edges. */
+static void
+book_groups(const Match *match, uint32_t bucket, uint64_t *half,
+			const uint32_t *end)
+{
+	const uint32_t first = bucket << match->range_bits;
+	const uint32_t vertices = bucket_vertices(match, bucket);
+	uint32_t   *shell = match->topology->shell;
+	Tally		tally = {0};
 	size_t		from = 0;
 
-	for (uint32_t v = 0; v < mesh->vertex_count; v++)
+	for (uint32_t v = 0; v < vertices; v++)
 	{
 		const size_t until = end[v];
 
-		if (v % MF_PROGRESS_ITEMS == 0)
-			mf_job_progress(job, MF_STAGE_TOPOLOGY,
-							mesh->vertex_count + (uint64_t) v,
-							2 * (uint64_t) mesh->vertex_count);
-		if (mesh->vertex_count - v > AHEAD)
+		if (vertices - v > AHEAD)
 			for (size_t i = end[v + AHEAD - 1]; i < end[v + AHEAD]; i++)
-				__builtin_prefetch(&topology->shell[MF_HALF_TRIANGLE(half[i])],
-								   1);
+				__builtin_prefetch(&shell[MF_HALF_TRIANGLE(half[i])], 1);
 		mf_sort_words(half + from, until - from);
 		while (from < until)
 		{
@@ -179,121 +268,295 @@ match_half_edges(MfJob *job, const MfMesh *mesh, MfEdges *edges,
 			while (next < until &&
 				   MF_HALF_VERTEX(half[next]) == MF_HALF_VERTEX(half[from]))
 				next++;
-			book_edge(topology, v, half + from, next - from);
+			book_edge(&tally, shell, first + v, half + from, next - from);
 			from = next;
 		}
 	}
+	match->tally[bucket] = tally;
+}
+
+/* 2. Matches a bucket's half edges, where the scratch has room for them. */
+static void
+match_half_edges(void *arg, uint32_t bucket)
+{
+	Match	   *match = arg;
+	const uint64_t count = match->base[bucket + 1] - match->base[bucket];
+	uint64_t   *half;
+	uint32_t   *end;
+
+	match->tally[bucket].put_off = count > match->scratch_room;
+	if (match->tally[bucket].put_off)
+		return;
+	half = mf_scratch_take(&match->scratch);
+	end = (uint32_t *) (half + match->scratch_room);
+	memset(end, 0, bucket_vertices(match, bucket) * sizeof(*end));
+	group_half_edges(match, bucket, half, end, 0);
+	book_groups(match, bucket, half, end);
+	mf_scratch_give(&match->scratch, half);
+}
+
+/* 3. Keeps a bucket's half edges, for the repair. */
+static void
+keep_half_edges(void *arg, uint32_t bucket)
+{
+	const Match *match = arg;
+	uint32_t   *end = match->edges->end + (bucket << match->range_bits);
+	uint64_t   *half = match->edges->half;
+	size_t		from = match->base[bucket];
+
+	group_half_edges(match, bucket, half, end, (uint32_t) from);
+	for (uint32_t v = 0; v < bucket_vertices(match, bucket); v++)
+	{
+		mf_sort_words(half + from, end[v] - from);
+		from = end[v];
+	}
+}
+
+/* Takes the first edge of a kind, where there was none yet. */
+static void
+take_edge(uint64_t had, uint64_t has, uint32_t edge[2],
+		  const uint32_t first[2])
+{
+	if (had == 0 && has > 0)
+		memcpy(edge, first, 2 * sizeof(*edge));
+}
+
+/* Adds up what the buckets found, in their order. */
+static void
+add_tallies(const Match *match)
+{
+	MfTopology *sum = match->topology;
+
+	for (uint32_t b = 0; b < match->partition.buckets; b++)
+	{
+		const Tally *tally = &match->tally[b];
+
+		take_edge(sum->boundary, tally->boundary, sum->boundary_edge,
+				  tally->boundary_edge);
+		take_edge(sum->non_manifold, tally->non_manifold,
+				  sum->non_manifold_edge, tally->non_manifold_edge);
+		take_edge(sum->flipped, tally->flipped, sum->flipped_edge,
+				  tally->flipped_edge);
+		sum->edges += tally->edges;
+		sum->boundary += tally->boundary;
+		sum->non_manifold += tally->non_manifold;
+		sum->flipped += tally->flipped;
+		sum->unbalanced += tally->unbalanced;
+	}
+}
+
+/* Adds up the degenerate triangles, and where each bucket begins. */
+static void
+add_chunks(Match *match)
+{
+	const MfPartition *partition = &match->partition;
+	MfTopology *topology = match->topology;
+	uint64_t	begin = 0;
+
+	for (uint32_t c = 0; c < partition->chunks; c++)
+	{
+		if (topology->degenerate == 0 && match->degenerate[c].count > 0)
+			topology->degenerate_first = match->degenerate[c].first;
+		topology->degenerate += match->degenerate[c].count;
+		for (uint32_t b = 0; b < partition->buckets; b++)
+			match->base[b] += mf_partition_run(partition, c, b).count;
+	}
+	for (uint32_t b = 0; b <= partition->buckets; b++)
+	{
+		const uint64_t count = match->base[b];
+
+		match->base[b] = begin;
+		begin += count;
+	}
+}
+
+/* Counts the vertices that a chunk is the first to use. */
+static void
+count_used(void *arg, uint32_t chunk)
+{
+	const Match *match = arg;
+	const uint32_t end = chunk_end(match, chunk);
+	uint32_t	count = 0;
+
+	for (uint32_t t = chunk * CHUNK; t < end; t++)
+		for (int i = 0; i < 3 && !mf_mesh_degenerate(match->mesh->corners[t]);
+			 i++)
+		{
+			const uint32_t v = match->mesh->corners[t][i];
+			const uint8_t bit = 1 << v % 8;
+
+			if ((__atomic_load_n(&match->used[v / 8], __ATOMIC_RELAXED) &
+				 bit) == 0)
+				count += (__atomic_fetch_or(&match->used[v / 8], bit,
+											__ATOMIC_RELAXED) & bit) == 0;
+		}
+	match->degenerate[chunk].count = count;
 }
 
 /* How many vertices do the triangles that are not degenerate use? */
 static bool
-count_used_vertices(MfJob *job, const MfMesh *mesh, MfTopology *topology)
+count_used_vertices(Match *match)
 {
-	const uint64_t bytes = mesh->vertex_count / 8 + 1;
-	uint8_t    *used;
+	MfJob	   *job = match->job;
+	MfTopology *topology = match->topology;
+	const uint64_t bytes = match->mesh->vertex_count / 8 + 1;
 
-	topology->used_vertices = mesh->vertex_count;
+	topology->used_vertices = match->mesh->vertex_count;
 	if (topology->degenerate == 0)
 		return true;
-	used = mf_memory_alloc(&job->memory, bytes);
-	if (used == NULL)
+	match->used = mf_memory_alloc(&job->memory, bytes);
+	if (match->used == NULL)
 		return mf_job_out_of_memory(job);
+	mf_pool_run(job->pool, match->partition.chunks, count_used, match);
 	topology->used_vertices = 0;
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
-		for (int i = 0; i < 3 && !mf_mesh_degenerate(mesh->corners[t]); i++)
-		{
-			const uint32_t v = mesh->corners[t][i];
+	for (uint32_t c = 0; c < match->partition.chunks; c++)
+		topology->used_vertices += match->degenerate[c].count;
+	mf_memory_free(&job->memory, match->used, bytes);
+	return true;
+}
 
-			topology->used_vertices += (used[v / 8] >> v % 8 & 1) == 0;
-			used[v / 8] |= 1 << v % 8;
-		}
-	mf_memory_free(&job->memory, used, bytes);
+/* Allocates what is there until the edges are matched. */
+static bool
+begin_match(Match *match)
+{
+	MfMemory   *memory = &match->job->memory;
+	const MfMesh *mesh = match->mesh;
+	const uint32_t chunks = (mesh->triangle_count + CHUNK - 1) / CHUNK;
+	uint32_t	buckets;
+
+	match->range_bits = RANGE_BITS;
+	while (mesh->vertex_count >> match->range_bits >= MF_MAX_BUCKETS)
+		match->range_bits++;
+	buckets = (mesh->vertex_count >> match->range_bits) + 1;
+	match->base_bytes = (buckets + 1) * sizeof(*match->base);
+	match->tally_bytes = buckets * sizeof(*match->tally);
+	match->degenerate_bytes = chunks * sizeof(*match->degenerate);
+	match->topology->shell_room = mesh->triangle_count;
+
+	if (!mf_partition_begin(match->job, &match->partition, chunks, buckets,
+							sizeof(HalfEdge),
+							3 * (uint64_t) mesh->triangle_count))
+		return false;
+	match->base = mf_memory_alloc(memory, match->base_bytes);
+	match->tally = mf_memory_alloc(memory, match->tally_bytes);
+	match->degenerate = mf_memory_alloc(memory, match->degenerate_bytes);
+	match->topology->shell = mf_memory_take(memory, mesh->triangle_count *
+											(uint64_t) sizeof(uint32_t));
+	return (match->base != NULL && match->tally != NULL &&
+			match->degenerate != NULL && match->topology->shell != NULL) ||
+		mf_job_out_of_memory(match->job);
+}
+
+/* Makes scratch for buckets of at most `room` half edges. */
+static bool
+begin_scratch(Match *match, uint32_t pieces, uint64_t room)
+{
+	match->scratch_room = room;
+	return mf_scratch_begin(match->job, &match->scratch, pieces,
+							room * sizeof(uint64_t) +
+							(sizeof(uint32_t) << match->range_bits));
+}
+
+/*
+ * Matches all buckets: those of a usual size by all threads, then the others
+ * one after the other, because a hostile file may have all its edges in one.
+ */
+static bool
+match_buckets(Match *match)
+{
+	MfJob	   *job = match->job;
+	const uint32_t buckets = match->partition.buckets;
+	uint64_t	largest = 0;
+
+	if (!begin_scratch(match, mf_pool_threads(job->pool),
+					   4 * (match->base[buckets] / buckets) + 4096))
+		return false;
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.3, 0.85, buckets, match_half_edges,
+			   match);
+	mf_scratch_end(job, &match->scratch);
+
+	for (uint32_t b = 0; b < buckets; b++)
+		if (match->tally[b].put_off &&
+			match->base[b + 1] - match->base[b] > largest)
+			largest = match->base[b + 1] - match->base[b];
+	if (largest == 0)
+		return true;
+	if (!begin_scratch(match, 1, largest))
+		return false;
+	for (uint32_t b = 0; b < buckets; b++)
+		if (match->tally[b].put_off)
+			match_half_edges(match, b);
+	mf_scratch_end(job, &match->scratch);
 	return true;
 }
 
 /*
- * Turns the trees into shell numbers, in place: a parent is never above its
- * child, so it has its number already.
+ * Keeps the half edges of a surface with defects; a sound one needs them no
+ * more.
  */
 static bool
-number_shells(MfJob *job, const MfMesh *mesh, MfTopology *topology)
+keep_defective(Match *match)
 {
-	uint32_t   *shell = topology->shell;
-	uint32_t   *size;
-	uint64_t	bytes;
+	MfJob	   *job = match->job;
+	MfEdges    *edges = match->edges;
+	const MfTopology *topology = match->topology;
 
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
-	{
-		if (topology->degenerate > 0 && mf_mesh_degenerate(mesh->corners[t]))
-			shell[t] = MF_NO_SHELL;
-		else if (shell[t] == t)
-			shell[t] = topology->shell_count++;
-		else
-			shell[t] = shell[shell[t]];
-	}
-	if (topology->shell_count <= 1)
-	{
-		topology->pairs = mesh->triangle_count - topology->degenerate == 2;
+	if (topology->boundary == 0 && topology->non_manifold == 0 &&
+		topology->flipped == 0)
 		return true;
-	}
-
-	bytes = topology->shell_count * (uint64_t) sizeof(*size);
-	size = mf_memory_alloc(&job->memory, bytes);
-	if (size == NULL)
+	edges->half_count = match->base[match->partition.buckets];
+	edges->half = mf_memory_take(&job->memory, edges->half_count *
+								 sizeof(*edges->half));
+	if (edges->half != NULL)
+		edges->half_room = edges->half_count;
+	edges->end = mf_memory_alloc(&job->memory, match->mesh->vertex_count *
+								 (uint64_t) sizeof(*edges->end));
+	if (edges->end != NULL)
+		edges->vertex_count = match->mesh->vertex_count;
+	if (edges->half == NULL || edges->end == NULL)
 		return mf_job_out_of_memory(job);
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
-		if (shell[t] != MF_NO_SHELL)
-			size[shell[t]]++;
-	for (uint32_t s = 0; s < topology->shell_count; s++)
-		topology->pairs |= size[s] == 2;
-	mf_memory_free(&job->memory, size, bytes);
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->partition.buckets,
+			   keep_half_edges, match);
 	return true;
+}
+
+/* Finds and books the edges.  False: refused. */
+static bool
+work_through(Match *match)
+{
+	mf_job_run(match->job, MF_STAGE_TOPOLOGY, 0, 0.3, match->partition.chunks,
+			   part_half_edges, match);
+	add_chunks(match);
+	if (!match_buckets(match))
+		return false;
+	add_tallies(match);
+	return keep_defective(match) && count_used_vertices(match);
 }
 
 /*
  * Matches the edges of a mesh.  Fills both structs, which start empty; the
- * caller frees them in any case.  False: refused.
+ * caller frees them in any case.  The half edges are there only where there
+ * is a boundary, an edge of more than two triangles, or a flipped one.
+ * False: refused.
  */
 bool
 mf_edges_match(MfJob *job, const MfMesh *mesh, MfEdges *edges,
 			   MfTopology *topology)
 {
-	uint64_t	begin = 0;
+	MfMemory   *memory = &job->memory;
+	Match		match = {
+		.job = job,.mesh = mesh,.edges = edges,.topology = topology
+	};
+	bool		good;
 
 	memset(edges, 0, sizeof(*edges));
 	memset(topology, 0, sizeof(*topology));
-	edges->vertex_count = mesh->vertex_count;
-	edges->end = mf_memory_alloc(&job->memory, mesh->vertex_count *
-								 (uint64_t) sizeof(*edges->end));
-	if (edges->end == NULL)
-		return mf_job_out_of_memory(job);
-	count_half_edges(job, mesh, edges, topology);
-	for (uint32_t v = 0; v < mesh->vertex_count; v++)
-	{
-		const uint32_t count = edges->end[v];
-
-		edges->end[v] = (uint32_t) begin;
-		begin += count;
-	}
-	edges->half_count = begin;
-
-	edges->half = mf_memory_alloc(&job->memory,
-								  begin * sizeof(*edges->half));
-	if (edges->half == NULL)
-		return mf_job_out_of_memory(job);
-	edges->half_room = begin;
-	place_half_edges(job, mesh, edges);
-
-	topology->shell = mf_memory_alloc(&job->memory, mesh->triangle_count *
-									  (uint64_t) sizeof(*topology->shell));
-	if (topology->shell == NULL)
-		return mf_job_out_of_memory(job);
-	topology->shell_room = mesh->triangle_count;
-	for (uint32_t t = 0; t < mesh->triangle_count; t++)
-		topology->shell[t] = t;
-	match_half_edges(job, mesh, edges, topology);
-	return count_used_vertices(job, mesh, topology) &&
-		number_shells(job, mesh, topology);
+	good = begin_match(&match) && work_through(&match);
+	mf_memory_free(memory, match.degenerate, match.degenerate_bytes);
+	mf_memory_free(memory, match.tally, match.tally_bytes);
+	mf_memory_free(memory, match.base, match.base_bytes);
+	mf_partition_end(job, &match.partition);
+	return good && mf_shells_number(job, mesh, topology);
 }
 
 /* Gives the half edges' memory back. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "picture.h"
 #include "whole.h"
 
 static double
@@ -100,7 +101,18 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	if (!mf_scene_settle(job, scene) || !measure_parts(job, scene) ||
 		!mf_totals_measure(job, scene, m))
 		return false;
+	if (!options->basic && (!mf_layers_measure(job, scene, m) ||
+							!mf_convex_measure(job, scene, m)))
+		return false;
+	if (options->section != NULL &&
+		!mf_layers_section(job, scene, options->section))
+		return false;
 	mf_defects_list(job, scene, m);
+	if (!mf_rays_measure(job, scene, options->basic, m))
+		return false;
+	if (options->picture != NULL && !options->basic)
+		mf_picture_make(job, scene, m, options->picture,
+						options->picture_arg);
 	return true;
 }
 
@@ -118,6 +130,8 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		.size = size,
 		.max_triangles = options->max_triangles > 0 ?
 		options->max_triangles : MF_DEFAULT_MAX_TRIANGLES,
+		.basic = options->basic,
+		.repair_looks = MF_REPAIR_LOOKS,
 		.memory = {.limit = options->memory_limit},
 		.pool = options->pool,
 		.refusal = refusal,
@@ -137,6 +151,7 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 	if (good)
 		mf_job_progress(&job, MF_STAGE_DONE, 1, 1);
 	mf_scene_free(&job, &scene);
+	mf_memory_end(&job.memory);
 	m->measured_in_ms = now_in_ms() - started;
 	return good;
 }

@@ -3,29 +3,38 @@
  *		What every step of one measurement needs: saying how far it is, and
  *		the refusals that any step may have to give.
  */
+#include <string.h>
+
 #include "mesh.h"
 
-/* Each stage's share of the whole: from the one before it up to this. */
-static const int stage_until[] = {
-	[MF_STAGE_STARTING] = 0,
-	[MF_STAGE_READING] = 25,
-	[MF_STAGE_WELDING] = 35,
-	[MF_STAGE_TOPOLOGY] = 60,
-	[MF_STAGE_MEASURING] = 70,
-	[MF_STAGE_WALLS] = 95,
-	[MF_STAGE_PICTURE] = 99,
-	[MF_STAGE_DONE] = 100
+/* Each stage's share of the whole: from where to where, in percent. */
+typedef struct Share
+{
+	int			from;
+	int			until;
+} Share;
+
+/* Without walls, layers and picture, a binary file's weld is half of all. */
+static const Share basic_share[] = {
+	[MF_STAGE_STARTING] = {0, 0},
+	[MF_STAGE_READING] = {0, 45},
+	[MF_STAGE_WELDING] = {0, 50},	/* a binary file is welded while read */
+	[MF_STAGE_TOPOLOGY] = {50, 85},
+	[MF_STAGE_MEASURING] = {85, 100},
+	[MF_STAGE_WALLS] = {100, 100},
+	[MF_STAGE_PICTURE] = {100, 100},
+	[MF_STAGE_DONE] = {100, 100}
 };
 
-static const int stage_from[] = {
-	[MF_STAGE_STARTING] = 0,
-	[MF_STAGE_READING] = 0,
-	[MF_STAGE_WELDING] = 0,		/* a binary file is welded while read */
-	[MF_STAGE_TOPOLOGY] = 35,
-	[MF_STAGE_MEASURING] = 60,
-	[MF_STAGE_WALLS] = 70,
-	[MF_STAGE_PICTURE] = 95,
-	[MF_STAGE_DONE] = 100
+static const Share full_share[] = {
+	[MF_STAGE_STARTING] = {0, 0},
+	[MF_STAGE_READING] = {0, 25},
+	[MF_STAGE_WELDING] = {0, 30},
+	[MF_STAGE_TOPOLOGY] = {30, 50},
+	[MF_STAGE_MEASURING] = {50, 60},
+	[MF_STAGE_WALLS] = {60, 95},
+	[MF_STAGE_PICTURE] = {95, 99},
+	[MF_STAGE_DONE] = {100, 100}
 };
 
 /*
@@ -36,18 +45,55 @@ static const int stage_from[] = {
 void
 mf_job_progress(MfJob *job, MfStage stage, uint64_t done, uint64_t total)
 {
-	int			percent = stage_from[stage];
+	const Share share = job->basic ? basic_share[stage] : full_share[stage];
+	int			percent = share.from;
 
 	if (job->progress == NULL)
 		return;
 	if (total > 0)
-		percent += (int) ((double) (stage_until[stage] - stage_from[stage]) *
+		percent += (int) ((double) (share.until - share.from) *
 						  (job->share_from +
 						   job->share * (double) done / (double) total));
 	if (percent < job->last_percent)
 		percent = job->last_percent;
 	job->last_percent = percent;
 	job->progress(job->progress_arg, stage, percent);
+}
+
+/* What the progress of tasks is told with. */
+typedef struct Telling
+{
+	MfJob	   *job;
+	MfStage		stage;
+	double		from;
+	double		each;
+} Telling;
+
+/* Tells how many tasks are done. */
+static void
+tell_done(void *arg, uint32_t done)
+{
+	const Telling *telling = arg;
+
+	mf_job_progress(telling->job, telling->stage,
+					(uint64_t) ((telling->from + telling->each * done) * 1e6),
+					1000000);
+}
+
+/*
+ * Does tasks with all threads of the job's pool, as that part of a stage
+ * which is from .. until, of 1.
+ */
+void
+mf_job_run(MfJob *job, MfStage stage, double from, double until,
+		   uint32_t tasks, MfTask work, void *arg)
+{
+	Telling		telling = {
+		.job = job,.stage = stage,.from = from,
+		.each = tasks > 0 ? (until - from) / tasks : 0
+	};
+
+	mf_pool_run_watched(job->pool, tasks, work, arg, tell_done, &telling);
 }
 
 /* Refuses for lack of memory; false, for the caller to return. */
@@ -99,4 +145,47 @@ mf_job_check_memory(MfJob *job, uint64_t bytes)
 		 job->memory.used > job->memory.limit - bytes))
 		return mf_job_out_of_memory(job);
 	return true;
+}
+
+/* Is this name in the list, "one, other"? */
+static bool
+has_name(const char *list, const char *name, size_t length)
+{
+	while (*list != '\0')
+	{
+		const size_t here = strcspn(list, ",");
+
+		if (here == length && memcmp(list, name, length) == 0)
+			return true;
+		list += here;
+		list += strspn(list, ", ");
+	}
+	return false;
+}
+
+/*
+ * Notes a part of the format that the file uses and that is not read; once
+ * for each name, while there is room for it.
+ */
+void
+mf_job_note_extension(MfJob *job, const char *name, size_t length)
+{
+	const size_t used = strlen(job->extensions);
+	const size_t comma = used > 0 ? 2 : 0;
+	char		shown[65];
+
+	if (length >= sizeof(shown))
+		length = sizeof(shown) - 1;
+	for (size_t i = 0; i < length; i++)
+		shown[i] = name[i] > ' ' && name[i] < 0x7f && name[i] != ',' &&
+			name[i] != '"' && name[i] != '\\' ? name[i] :
+			name[i] == ' ' ? ' ' : '?';
+	if (length == 0 || has_name(job->extensions, shown, length))
+		return;
+	job->extension_count++;
+	if (used + comma + length > MF_MAX_EXTENSIONS)
+		return;
+	memcpy(job->extensions + used, ", ", comma);
+	memcpy(job->extensions + used + comma, shown, length);
+	job->extensions[used + comma + length] = '\0';
 }

@@ -17,6 +17,9 @@
 /* A coordinate farther out than this, in mm, is no part: 10 km. */
 #define MF_MAX_COORDINATE_MM	1e7
 
+/* Looks that all repairs of a file together may take; MfJob.repair_looks. */
+#define MF_REPAIR_LOOKS			(UINT64_C(1) << 22)
+
 /* Items between two looks at the progress. */
 #define MF_PROGRESS_ITEMS	65536
 
@@ -27,13 +30,17 @@ typedef struct MfMemory
 {
 	uint64_t	limit;			/* 0: none */
 	uint64_t	used;
-	uint64_t	peak;
+	uint64_t	peak;			/* the spare block included */
+	void	   *spare;			/* given back, but not to the kernel yet */
+	uint64_t	spare_bytes;
 } MfMemory;
 
 extern void *mf_memory_alloc(MfMemory *memory, uint64_t bytes);
+extern void *mf_memory_take(MfMemory *memory, uint64_t bytes);
 extern void *mf_memory_grow(MfMemory *memory, void *old, uint64_t old_bytes,
 							uint64_t new_bytes);
 extern void mf_memory_free(MfMemory *memory, void *block, uint64_t bytes);
+extern void mf_memory_end(MfMemory *memory);
 
 /* ---- job.c ---- */
 
@@ -45,6 +52,8 @@ typedef struct MfJob
 	uint64_t	max_triangles;
 	double		unit_in_mm;
 	const char *unit_name;
+	bool		basic;			/* no more than size, volume, area, bodies,
+								 * and defects */
 	MfMemory	memory;
 	MfPool	   *pool;			/* may be NULL: no threads but the caller's */
 	MfRefusal  *refusal;
@@ -53,6 +62,8 @@ typedef struct MfJob
 	int			last_percent;
 	double		share_from;		/* what this part is of all, for the progress */
 	double		share;
+	uint64_t	repair_looks;	/* that the repair may take in all, beside
+								 * those that each edge brings along */
 	uint64_t	trailing_bytes; /* found by the reader */
 	uint64_t	crossed_polygons;	/* that could not be split well; too */
 	double		crossed_at[3];	/* a corner of the first, in the file's unit */
@@ -63,9 +74,13 @@ typedef struct MfJob
 
 extern void mf_job_progress(MfJob *job, MfStage stage, uint64_t done,
 							uint64_t total);
+extern void mf_job_run(MfJob *job, MfStage stage, double from, double until,
+					   uint32_t tasks, MfTask work, void *arg);
 extern bool mf_job_out_of_memory(MfJob *job);
 extern bool mf_job_too_many(MfJob *job, uint64_t triangles);
 extern bool mf_job_check_memory(MfJob *job, uint64_t bytes);
+extern void mf_job_note_extension(MfJob *job, const char *name,
+								  size_t length);
 
 /* ---- mesh.c ---- */
 
@@ -129,7 +144,10 @@ typedef enum MfEncoding
 	MF_ENCODING_STL_BINARY,
 	MF_ENCODING_STL_ASCII,
 	MF_ENCODING_OBJ,
-	MF_ENCODING_3MF
+	MF_ENCODING_PLY,
+	MF_ENCODING_GLB,
+	MF_ENCODING_3MF,
+	MF_ENCODING_UTF16			/* some text */
 } MfEncoding;
 
 extern MfEncoding mf_detect_encoding(MfJob *job);
@@ -139,6 +157,7 @@ extern MfEncoding mf_detect_encoding(MfJob *job);
 extern bool mf_stl_read_binary(MfJob *job, MfMesh *mesh);
 extern bool mf_stl_read_ascii(MfJob *job, MfMesh *mesh);
 extern bool mf_obj_read(MfJob *job, MfMesh *mesh);
+extern bool mf_ply_read(MfJob *job, MfMesh *mesh);
 
 /* ---- number.c ---- */
 
@@ -165,24 +184,26 @@ extern const char *mf_number_read(const char *text, const char *end,
 
 /* ---- weld.c ---- */
 
-/* The hash table that finds a vertex by its coordinates. */
+/* The hash table that finds a vertex by its coordinates, which are doubles. */
 typedef struct MfWeld
 {
 	MfJob	   *job;
 	MfMesh	   *mesh;
-	void	   *slots;
+	struct MfWeldSlot *slots;
 	uint64_t	slot_count;
-	uint64_t	slot_size;
 	uint64_t	seed[2];
 } MfWeld;
 
 extern bool mf_weld_begin(MfWeld *weld, MfJob *job, MfMesh *mesh,
 						  uint64_t expected_triangles);
-extern bool mf_weld_add_narrow(MfWeld *weld, const uint8_t *first,
-							   size_t stride, size_t count);
-extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first,
-							 size_t stride, size_t count);
+extern bool mf_weld_add_wide(MfWeld *weld, const uint8_t *first, size_t stride,
+							 size_t count);
 extern void mf_weld_end(MfWeld *weld);
+
+/* ---- weld_bulk.c ---- */
+
+extern bool mf_weld_triangles(MfJob *job, MfMesh *mesh, const uint8_t *first,
+							  size_t stride, uint64_t count);
 extern bool mf_weld_vertices(MfJob *job, MfMesh *mesh);
 
 /* ---- edges.c ---- */

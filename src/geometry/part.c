@@ -93,6 +93,26 @@ count_shells(MfJob *job, MfPart *part, const MfNesting *nesting)
 	return true;
 }
 
+/* Notes the triangles of redundant shells, for those who count material. */
+static bool
+note_redundant(MfJob *job, MfPart *part, const MfNesting *nesting)
+{
+	const uint32_t *shell = part->surface.now.shell;
+	const uint64_t room = part->mesh.triangle_count;
+
+	if (part->redundant.count == 0)
+		return true;
+	part->redundant_triangle = mf_memory_alloc(&job->memory, room);
+	if (part->redundant_triangle == NULL)
+		return mf_job_out_of_memory(job);
+	part->redundant_room = room;
+	for (uint32_t t = 0; t < room; t++)
+		part->redundant_triangle[t] = shell[t] != MF_NO_SHELL &&
+			(nesting->role[shell[t]] == MF_SHELL_REDUNDANT_BODY ||
+			 nesting->role[shell[t]] == MF_SHELL_REDUNDANT_CAVITY);
+	return true;
+}
+
 /*
  * Turns the triangles so that all of them face out of the material, whatever
  * the file said.
@@ -155,7 +175,8 @@ work_through(MfJob *job, MfPart *part, MfSums *sums, MfNesting *nesting)
 		return true;
 	if (!mf_nesting_find(job, &part->mesh, surface->now.shell, surface->mark,
 						 sums, surface->now.shell_count, nesting) ||
-		!count_shells(job, part, nesting))
+		!count_shells(job, part, nesting) ||
+		!note_redundant(job, part, nesting))
 		return false;
 	sum_volume(part, sums, nesting);
 	face_outward(part, sums, nesting);

@@ -19,31 +19,84 @@ struct MfPool
 {
 	pthread_mutex_t lock;
 	pthread_cond_t begin;		/* a round has begun, or the pool ends */
-	pthread_cond_t end;			/* the last helper has left the round */
-	uint64_t	round;
+	pthread_cond_t end;			/* all tasks are done, or a helper is up */
 	bool		stop;
-	int			busy;			/* helpers still in this round, or starting */
+	int			starting;		/* helpers that are not up yet */
+
+	/* The round: changes only under the lock, when all tasks are done. */
+	uint32_t	round;
 	MfTask		work;
 	void	   *arg;
 	uint32_t	tasks;
-	uint32_t	next;			/* the next task; taken atomically */
+
+	/*
+	 * The round << 32 | the next task: a helper that comes late takes nothing
+	 * from a round that it does not know.
+	 */
+	uint64_t	next;
+	uint32_t	done;			/* tasks; counted atomically */
 	int			helpers;
 	pthread_t	helper[MF_MAX_THREADS - 1];
 };
 
-/* Takes tasks until there are none. */
-static void
-take_tasks(MfPool *pool)
+/* A round as a thread found it. */
+typedef struct Round
 {
-	for (;;)
-	{
-		const uint32_t task = __atomic_fetch_add(&pool->next, 1,
-												 __ATOMIC_RELAXED);
+	uint32_t	round;
+	MfTask		work;
+	void	   *arg;
+	uint32_t	tasks;
+} Round;
 
-		if (task >= pool->tasks)
-			return;
-		pool->work(pool->arg, task);
+/* Takes the next task of a round; false: there is none. */
+static bool
+take_task(MfPool *pool, const Round *round, uint32_t *task)
+{
+	uint64_t	next = __atomic_load_n(&pool->next, __ATOMIC_RELAXED);
+
+	do
+	{
+		if (next >> 32 != round->round || (uint32_t) next >= round->tasks)
+			return false;
+	} while (!__atomic_compare_exchange_n(&pool->next, &next, next + 1, true,
+										  __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	*task = (uint32_t) next;
+	return true;
+}
+
+/* Does tasks until there are none; watch may be NULL. */
+static void
+do_tasks(MfPool *pool, const Round *round, MfWatch watch, void *watch_arg)
+{
+	uint32_t	task;
+
+	while (take_task(pool, round, &task))
+	{
+		uint32_t	done;
+
+		round->work(round->arg, task);
+		done = __atomic_add_fetch(&pool->done, 1, __ATOMIC_ACQ_REL);
+		if (watch != NULL)
+			watch(watch_arg, done);
+		else if (done == round->tasks)
+		{
+			pthread_mutex_lock(&pool->lock);
+			pthread_cond_signal(&pool->end);
+			pthread_mutex_unlock(&pool->lock);
+		}
 	}
+}
+
+/* The pool's round; the lock is held. */
+static Round
+look_at_round(const MfPool *pool)
+{
+	const Round round = {
+		.round = pool->round,.work = pool->work,.arg = pool->arg,
+		.tasks = pool->tasks
+	};
+
+	return round;
 }
 
 /* What each helper does until the pool ends. */
@@ -51,23 +104,21 @@ static void *
 help(void *arg)
 {
 	MfPool	   *pool = arg;
-	uint64_t	seen = 0;
+	Round		round = {0};
 
 	pthread_mutex_lock(&pool->lock);
-	if (--pool->busy == 0)
+	if (--pool->starting == 0)
 		pthread_cond_signal(&pool->end);
 	for (;;)
 	{
-		while (!pool->stop && pool->round == seen)
+		while (!pool->stop && pool->round == round.round)
 			pthread_cond_wait(&pool->begin, &pool->lock);
 		if (pool->stop)
 			break;
-		seen = pool->round;
+		round = look_at_round(pool);
 		pthread_mutex_unlock(&pool->lock);
-		take_tasks(pool);
+		do_tasks(pool, &round, NULL, NULL);
 		pthread_mutex_lock(&pool->lock);
-		if (--pool->busy == 0)
-			pthread_cond_signal(&pool->end);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -100,8 +151,8 @@ mf_pool_start(int threads)
 	 * A new thread makes system calls of its own before it comes to us:
 	 * whoever closes the filter next waits for them here.
 	 */
-	pool->busy = pool->helpers;
-	while (pool->busy > 0)
+	pool->starting += pool->helpers;
+	while (pool->starting > 0)
 		pthread_cond_wait(&pool->end, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 	return pool;
@@ -118,27 +169,46 @@ mf_pool_threads(const MfPool *pool)
 void
 mf_pool_run(MfPool *pool, uint32_t tasks, MfTask work, void *arg)
 {
+	mf_pool_run_watched(pool, tasks, work, arg, NULL, NULL);
+}
+
+/*
+ * Does tasks with all threads; see pool.h.  Waits for the tasks, not for the
+ * helpers: one that has not even woken up holds nobody.
+ */
+void
+mf_pool_run_watched(MfPool *pool, uint32_t tasks, MfTask work, void *arg,
+					MfWatch watch, void *watch_arg)
+{
+	Round		round;
+
 	if (pool == NULL || pool->helpers == 0 || tasks < 2)
 	{
 		for (uint32_t task = 0; task < tasks; task++)
+		{
 			work(arg, task);
+			if (watch != NULL)
+				watch(watch_arg, task + 1);
+		}
 		return;
 	}
 
 	pthread_mutex_lock(&pool->lock);
+	pool->round++;
 	pool->work = work;
 	pool->arg = arg;
 	pool->tasks = tasks;
-	pool->next = 0;
-	pool->busy = pool->helpers;
-	pool->round++;
+	pool->done = 0;
+	round = look_at_round(pool);
+	__atomic_store_n(&pool->next, (uint64_t) round.round << 32,
+					 __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&pool->begin);
 	pthread_mutex_unlock(&pool->lock);
 
-	take_tasks(pool);
+	do_tasks(pool, &round, watch, watch_arg);
 
 	pthread_mutex_lock(&pool->lock);
-	while (pool->busy > 0)
+	while (__atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < tasks)
 		pthread_cond_wait(&pool->end, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 }

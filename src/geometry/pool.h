@@ -36,6 +36,13 @@ extern int	mf_pool_threads(const MfPool *pool);
  */
 extern void mf_pool_run(MfPool *pool, uint32_t tasks, MfTask work, void *arg);
 
+/* Hears from the caller's thread how many tasks are done. */
+typedef void (*MfWatch) (void *arg, uint32_t done);
+
+/* The same; calls watch after each task that the caller has done itself. */
+extern void mf_pool_run_watched(MfPool *pool, uint32_t tasks, MfTask work,
+								void *arg, MfWatch watch, void *watch_arg);
+
 /* Ends the threads and gives the pool's memory back. */
 extern void mf_pool_stop(MfPool *pool);
 

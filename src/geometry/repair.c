@@ -3,9 +3,16 @@
  *		Finds the surface's topology, and mends what can be mended without
  *		guessing:
  *
- *		- of triangles that are there twice, one is left out;
+ *		- corners at open edges that meet only nearly are joined (cracks.c);
+ *		- of triangles that are there twice, one is left out (duplicates.c);
  *		- shells that are nothing but triangles without area are left out;
- *		- triangles that face the other way than their neighbours are turned.
+ *		- edges with a corner of another triangle on them are split there
+ *		  (junctions.c);
+ *		- triangles that face the other way than their neighbours are turned
+ *		  (orient.c);
+ *		- small flat holes are filled (holes.c).
+ *
+ * A step that leaves the surface no better is taken back.
  *
  * What the file says stays on record; only the volume, the area and the
  * bodies are those after the repair.
@@ -14,17 +21,28 @@
 
 #include "repair.h"
 
-/* Gets the bytes for marks, once. */
+/* Gets the bytes for marks, or more of them where triangles came in. */
 static bool
 need_marks(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 {
-	if (surface->mark != NULL)
+	uint8_t    *mark;
+
+	if (surface->mark != NULL && surface->mark_room >= mesh->triangle_count)
 		return true;
-	surface->mark = mf_memory_alloc(&job->memory, mesh->triangle_count);
-	if (surface->mark == NULL)
+	mark = mf_memory_grow(&job->memory, surface->mark, surface->mark_room,
+						  mesh->triangle_count);
+	if (mark == NULL)
 		return mf_job_out_of_memory(job);
+	surface->mark = mark;
 	surface->mark_room = mesh->triangle_count;
 	return true;
+}
+
+/* The same, where there are marks already. */
+static bool
+extend_marks(MfJob *job, const MfMesh *mesh, MfSurface *surface)
+{
+	return surface->mark == NULL || need_marks(job, mesh, surface);
 }
 
 /* Keeps the corners of a triangle. */
@@ -118,14 +136,116 @@ match_again(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 	return mf_edges_match(job, mesh, &surface->edges, &surface->now);
 }
 
-/* Turns the triangles that face the other way. */
+/* Edges that are not those of a sound surface. */
+static uint64_t
+bad_edges(const MfSurface *surface)
+{
+	return surface->now.boundary + surface->now.non_manifold;
+}
+
+/* The corners of the triangles, to go back to. */
+typedef struct Backup
+{
+	uint32_t	count;
+	uint32_t	(*corners)[3];
+} Backup;
+
+static bool
+make_backup(MfJob *job, const MfMesh *mesh, Backup *backup)
+{
+	const uint64_t bytes = mesh->triangle_count * (uint64_t) sizeof(*mesh->corners);
+
+	backup->count = mesh->triangle_count;
+	backup->corners = mf_memory_alloc(&job->memory, bytes);
+	if (backup->corners == NULL)
+		return mf_job_out_of_memory(job);
+	memcpy(backup->corners, mesh->corners, bytes);
+	return true;
+}
+
+static void
+free_backup(MfJob *job, Backup *backup)
+{
+	mf_memory_free(&job->memory, backup->corners,
+				   backup->count * (uint64_t) sizeof(*backup->corners));
+	backup->corners = NULL;
+}
+
+/*
+ * Matches the edges of a mesh that a step has changed, and takes the change
+ * back where that is not for the better; *kept says which.
+ */
+static bool
+match_or_undo(MfJob *job, MfMesh *mesh, MfSurface *surface,
+			  const Backup *backup, bool *kept)
+{
+	const uint64_t bad = bad_edges(surface);
+
+	if (!match_again(job, mesh, surface))
+		return false;
+	*kept = bad_edges(surface) < bad;
+	if (*kept)
+		return true;
+	memcpy(mesh->corners, backup->corners,
+		   backup->count * sizeof(*mesh->corners));
+	mesh->triangle_count = backup->count;
+	return match_again(job, mesh, surface);
+}
+
+/* Joins corners that meet only nearly. */
+static bool
+close_cracks(MfJob *job, MfMesh *mesh, MfSurface *surface)
+{
+	Backup		backup = {0};
+	bool		kept = true;
+	bool		good;
+
+	good = make_backup(job, mesh, &backup) &&
+		mf_cracks_close(job, mesh, &surface->edges, &surface->cracks) &&
+		(surface->cracks.joined == 0 ||
+		 match_or_undo(job, mesh, surface, &backup, &kept));
+	if (!kept)
+		memset(&surface->cracks, 0, sizeof(surface->cracks));
+	free_backup(job, &backup);
+	return good;
+}
+
+/* Splits edges at corners of others that lie on them. */
+static bool
+split_edges(MfJob *job, MfMesh *mesh, MfSurface *surface, MfLoops *loops)
+{
+	Backup		backup = {0};
+	bool		kept = true;
+	bool		good;
+
+	good = make_backup(job, mesh, &backup) &&
+		mf_junctions_split(job, mesh, loops, &surface->junctions);
+	if (good && surface->junctions.split > 0)
+	{
+		good = match_or_undo(job, mesh, surface, &backup, &kept);
+		mf_loops_free(job, loops);
+		good = good && mf_loops_find(job, mesh, &surface->edges, loops);
+	}
+	if (!kept)
+		memset(&surface->junctions, 0, sizeof(surface->junctions));
+	free_backup(job, &backup);
+	return good;
+}
+
+/* Turns the triangles that face the other way; is the surface closed then? */
 static bool
 turn_triangles(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 {
 	MfOrientation found;
 
-	if (!need_marks(job, mesh, surface) ||
-		!mf_orient_triangles(job, mesh, &surface->edges, surface->mark,
+	surface->closed = surface->now.shell_count > 0 &&
+		surface->now.unbalanced == 0;
+	if (surface->now.flipped == 0)
+		return true;
+	if (!need_marks(job, mesh, surface))
+		return false;
+	memset(surface->mark, 0, surface->mark_room);
+	if (!mf_orient_triangles(job, mesh, &surface->edges, surface->mark,
 							 &found))
 		return false;
 	if (found.turned > 0)
@@ -135,23 +255,31 @@ turn_triangles(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 	return true;
 }
 
-/*
- * Finds the surface of a mesh, and repairs the mesh.  The caller frees the
- * surface in any case.  False: refused.
- */
-bool
-mf_surface_find(MfJob *job, MfMesh *mesh, MfSurface *surface)
+/* Fills holes, if the surface is closed then. */
+static bool
+fill_holes(MfJob *job, MfMesh *mesh, MfSurface *surface, const MfLoops *loops)
 {
-	memset(surface, 0, sizeof(*surface));
-	surface->triangles = mesh->triangle_count;
-	if (!mf_edges_match(job, mesh, &surface->edges, &surface->now))
-		return false;
-	surface->found = surface->now;
-	surface->found.shell = NULL;
-	if (surface->found.degenerate > 0)
-		keep_corners(mesh, surface->found.degenerate_first,
-					 surface->degenerate_first);
+	const uint32_t triangles = mesh->triangle_count;
 
+	if (!mf_holes_fill(job, mesh, surface->mark, loops, &surface->holes))
+		return false;
+	if (!surface->holes.filled)
+		return true;
+	if (!match_again(job, mesh, surface) ||
+		!turn_triangles(job, mesh, surface))
+		return false;
+	if (surface->closed)
+		return true;
+	surface->holes.filled = false;
+	mesh->triangle_count = triangles;
+	return match_again(job, mesh, surface) &&
+		turn_triangles(job, mesh, surface);
+}
+
+/* Drops triangles that are there twice, or stand alone and have no area. */
+static bool
+drop_triangles(MfJob *job, MfMesh *mesh, MfSurface *surface)
+{
 	if (surface->now.non_manifold > 0 || surface->now.pairs)
 	{
 		if (!mark_duplicates(job, mesh, surface))
@@ -166,12 +294,55 @@ mf_surface_find(MfJob *job, MfMesh *mesh, MfSurface *surface)
 		if (drop_marked(mesh, surface) && !match_again(job, mesh, surface))
 			return false;
 	}
-	surface->closed = surface->now.shell_count > 0 &&
-		surface->now.unbalanced == 0;
-	if (surface->now.flipped > 0 && !turn_triangles(job, mesh, surface))
-		return false;
-	mf_edges_free(job, &surface->edges);
 	return true;
+}
+
+/* Splits edges, turns triangles, fills holes, with loops the caller frees. */
+static bool
+close_surface(MfJob *job, MfMesh *mesh, MfSurface *surface, MfLoops *loops)
+{
+	if (surface->now.boundary > 0 &&
+		(!mf_loops_find(job, mesh, &surface->edges, loops) ||
+		 !split_edges(job, mesh, surface, loops)))
+		return false;
+	return extend_marks(job, mesh, surface) &&
+		turn_triangles(job, mesh, surface) &&
+		(surface->now.boundary == 0 ||
+		 fill_holes(job, mesh, surface, loops)) &&
+		extend_marks(job, mesh, surface);
+}
+
+/*
+ * Finds the surface of a mesh, and repairs the mesh.  The caller frees the
+ * surface in any case.  False: refused.
+ */
+bool
+mf_surface_find(MfJob *job, MfMesh *mesh, MfSurface *surface)
+{
+	MfLoops		loops = {0};
+	bool		good;
+
+	memset(surface, 0, sizeof(*surface));
+	surface->triangles = mesh->triangle_count;
+	if (!mf_edges_match(job, mesh, &surface->edges, &surface->now))
+		return false;
+	surface->found = surface->now;
+	surface->found.shell = NULL;
+	if (surface->found.degenerate > 0)
+		keep_corners(mesh, surface->found.degenerate_first,
+					 surface->degenerate_first);
+
+	if ((surface->now.boundary > 0 && !close_cracks(job, mesh, surface)) ||
+		!drop_triangles(job, mesh, surface))
+		return false;
+	good = close_surface(job, mesh, surface, &loops);
+	/* A body that touches itself is a note that costs a fifth of the time. */
+	if (good && !(job->basic && surface->now.shell_count < 2))
+		good = mf_touching_find(job, mesh, bad_edges(surface) == 0 &&
+								!surface->now.pairs, &surface->touching);
+	mf_loops_free(job, &loops);
+	mf_edges_free(job, &surface->edges);
+	return good;
 }
 
 /* Gives the surface's memory back. */

@@ -5,7 +5,7 @@
 #ifndef MF_REPAIR_H
 #define MF_REPAIR_H
 
-#include "mesh.h"
+#include "mend.h"
 
 /*
  * Triangles that a defect names are kept by their corners, because a repair
@@ -20,6 +20,10 @@ typedef struct MfSurface
 	bool		closed;			/* encloses a volume, after the repair */
 	uint8_t    *mark;			/* of each triangle; NULL: nothing to repair */
 	uint64_t	mark_room;
+	MfCracks	cracks;
+	MfJunctions junctions;
+	MfHoles		holes;			/* once cracks and slits are closed */
+	MfTouching	touching;
 	uint64_t	duplicates;		/* triangles beyond the first of their kind */
 	bool		duplicates_dropped;
 	uint64_t	dust_lines;		/* triangles without area that were left out */

@@ -325,6 +325,8 @@ mf_scene_free(MfJob *job, MfScene *scene)
 	{
 		mf_surface_free(job, &scene->part[i].surface);
 		mf_mesh_free(job, &scene->part[i].mesh);
+		mf_memory_free(&job->memory, scene->part[i].redundant_triangle,
+					   scene->part[i].redundant_room);
 	}
 	mf_memory_free(&job->memory, scene->part,
 				   scene->part_room * (uint64_t) sizeof(*scene->part));

@@ -46,6 +46,8 @@ typedef struct MfPart
 	MfShellCount inverted;
 	MfShellCount cavities;
 	MfShellCount redundant;
+	uint8_t    *redundant_triangle; /* is it in such a shell?  NULL: none is */
+	uint64_t	redundant_room;
 	uint32_t	unknown;		/* shells whose nesting is not known */
 } MfPart;
 

@@ -36,4 +36,8 @@ extern bool mf_text_refuse(MfJob *job, const char *at, MfErrorCode code,
 extern bool mf_text_refuse_number(MfJob *job, const char *word, size_t length,
 								  MfNumberResult result);
 
+/* ---- utf16.c ---- */
+
+extern uint8_t *mf_text_from_utf16(MfJob *job, size_t *size);
+
 #endif							/* MF_TEXT_H */

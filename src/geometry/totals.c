@@ -48,6 +48,7 @@ count_pose(const MfScene *scene, const MfPose *pose, MfMeasurement *m)
 								(int64_t) found->edges +
 								(part->surface.triangles -
 								 (int64_t) found->degenerate));
+	m->holes += times * part->surface.holes.count;
 	m->cavities += times * part->cavities.count;
 	m->bodies += times * ((int64_t) part->shells - part->cavities.count);
 	m->watertight &= found->edges > 0 && found->boundary == 0 &&

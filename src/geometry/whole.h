@@ -14,6 +14,29 @@
 extern bool mf_totals_measure(MfJob *job, const MfScene *scene,
 							  MfMeasurement *m);
 
+/* layers.c: cross sections and outlines by height, where there is a volume. */
+extern bool mf_layers_measure(MfJob *job, const MfScene *scene,
+							  MfMeasurement *m);
+
+/* convex.c: volume of the convex hull, and the tight box. */
+extern bool mf_convex_measure(MfJob *job, const MfScene *scene,
+							  MfMeasurement *m);
+
+/*
+ * section.c: the cross section at a height, section->z, in mm.  An open
+ * surface gives what its triangles say.  Both numbers are NaN where there are
+ * too many instances to look through.
+ */
+extern bool mf_layers_section(MfJob *job, const MfScene *scene,
+							  MfSection *section);
+
+/*
+ * rays.c: walls, overhangs, supports; overlaps and intersections.  Where
+ * `basic`, only the last two, and of small models.
+ */
+extern bool mf_rays_measure(MfJob *job, const MfScene *scene, bool basic,
+							MfMeasurement *m);
+
 /* defects.c: what is wrong with the parts and the whole. */
 extern void mf_defects_list(const MfJob *job, const MfScene *scene,
 							MfMeasurement *m);

@@ -65,9 +65,10 @@ static MfStatement heartbeat_statement = {
 };
 static MfStatement complete_statement = {
 	.sql = "SELECT job, accepted"
-	" FROM mesflow.complete_jobs($1, $2, $3, $4, $5::jsonb[])",
-	.arguments = 5,
-	.types = {INT4OID, BYTEAOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID}
+	" FROM mesflow.complete_jobs($1, $2, $3, $4, $5::jsonb[], $6, $7)",
+	.arguments = 7,
+	.types = {INT4OID, BYTEAOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
+	INT8ARRAYOID, BYTEAARRAYOID}
 };
 static MfStatement fail_statement = {
 	.sql = "SELECT mesflow.fail_job($1, $2, $3, $4, $5, $6)",
@@ -520,15 +521,35 @@ mf_call_heartbeat(MfOutcome *jobs, int count)
 	return call("sending a heartbeat", heartbeat_work, &group);
 }
 
+/* The pictures of all, and the job of each, as two arrays. */
+static void
+set_pictures(Datum *values, const MfOutcome *jobs, int count)
+{
+	Datum	   *numbers = palloc((count * MF_PICTURE_COUNT + 1) * sizeof(Datum));
+	Datum	   *pictures = palloc((count * MF_PICTURE_COUNT + 1) * sizeof(Datum));
+	int			all = 0;
+
+	for (int i = 0; i < count; i++)
+		for (int k = 0; k < jobs[i].picture_count; k++)
+		{
+			numbers[all] = Int64GetDatum(jobs[i].job);
+			pictures[all++] = PointerGetDatum(jobs[i].pictures[k]);
+		}
+	values[0] = int64_array(numbers, all);
+	values[1] = PointerGetDatum(construct_array(pictures, all, BYTEAOID, -1,
+												false, TYPALIGN_INT));
+}
+
 static void
 complete_work(void *arg)
 {
 	MfGroup    *group = arg;
-	Datum		values[5];
+	Datum		values[7];
 
 	set_node(values);
 	set_jobs(values, group->jobs, group->count);
 	values[4] = texts_of(group->jobs, group->count);
+	set_pictures(&values[5], group->jobs, group->count);
 	mf_call_run(&complete_statement, values, -1);
 }
 

@@ -143,6 +143,11 @@ take_frame(MfPricingSlot *slot, const MfFrame *frame, const char **why)
 
 	if (frame->type == MF_FRAME_PROGRESS)
 		slot->progress = frame->u.progress;
+	else if (frame->type == MF_FRAME_PICTURE)
+	{
+		*why = "a picture of a size that it has sent, or of too many";
+		return mf_job_keep_picture(slot, &frame->u.picture);
+	}
 	else if (frame->type == MF_FRAME_RESULT || frame->type == MF_FRAME_REFUSED)
 		take_answer(slot, frame);
 	else

@@ -15,6 +15,7 @@
 #include "mesflow.h"
 #include "pricing.h"
 #include "storage/fd.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 /* Programs that a job may be sent to in vain. */
@@ -32,9 +33,38 @@ close_memfd(MfPricingSlot *slot)
 }
 
 static void
+drop_pictures(MfPricingSlot *slot)
+{
+	while (slot->picture_count > 0)
+		pfree(slot->pictures[--slot->picture_count]);
+}
+
+/*
+ * Keeps a picture until the job's outcome is recorded.  False: it is one too
+ * many, for each size comes once and the smaller one first.
+ */
+bool
+mf_job_keep_picture(MfPricingSlot *slot, const MfPicture *picture)
+{
+	const int	had = slot->picture_count;
+	bytea	   *kept;
+
+	if (had == MF_PICTURE_COUNT ||
+		(had > 0 && picture->size <= slot->picture_size))
+		return false;
+	kept = MemoryContextAlloc(TopMemoryContext, VARHDRSZ + picture->bytes);
+	SET_VARSIZE(kept, VARHDRSZ + picture->bytes);
+	memcpy(VARDATA(kept), picture->png, picture->bytes);
+	slot->pictures[slot->picture_count++] = kept;
+	slot->picture_size = picture->size;
+	return true;
+}
+
+static void
 set_outcome(MfPricingSlot *slot, MfJobPhase phase)
 {
 	close_memfd(slot);
+	drop_pictures(slot);
 	slot->job = phase;
 	slot->attempts = 0;
 	slot->retry_at = 0;
@@ -94,6 +124,7 @@ mf_job_forget(MfPricingSlot *slot)
 	if (slot->job == MF_JOB_RUNNING)
 		mf_child_end(&slot->child);
 	close_memfd(slot);
+	drop_pictures(slot);
 	slot->job = MF_JOB_NONE;
 }
 

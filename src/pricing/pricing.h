@@ -61,6 +61,9 @@ typedef struct MfPricingSlot
 	int64		retry_at;
 	MfMeasurement result;
 	MfRefusal	refusal;
+	bytea	   *pictures[MF_PICTURE_COUNT]; /* in the order of their sizes */
+	int			picture_count;
+	uint32		picture_size;	/* of the last one */
 } MfPricingSlot;
 
 /* The slots; some above the number wanted may still be finishing. */
@@ -86,6 +89,7 @@ extern void mf_job_refuse(MfPricingSlot *slot, MfErrorCode code,
 						  const char *text);
 extern void mf_job_release(MfPricingSlot *slot, int64 now);
 extern void mf_job_forget(MfPricingSlot *slot);
+extern bool mf_job_keep_picture(MfPricingSlot *slot, const MfPicture *picture);
 extern int	mf_jobs_held(void);
 extern bool mf_jobs_alone(void);
 extern void mf_jobs_forget_all(void);
@@ -109,7 +113,7 @@ extern void mf_orders_look(int64 now);
 extern void mf_orders_turn(int64 now);
 
 /* calls.c: the SQL that the worker calls. */
-#define MF_STATEMENT_ARGUMENTS	6
+#define MF_STATEMENT_ARGUMENTS	7
 
 typedef enum MfVerdict
 {
@@ -132,6 +136,8 @@ typedef struct MfOutcome
 	int64		token;
 	int			percent;		/* heartbeat */
 	const char *text;			/* heartbeat: stage; completion: JSON */
+	bytea	   *const *pictures;	/* completion */
+	int			picture_count;
 	MfVerdict	verdict;		/* heartbeat's answer */
 } MfOutcome;
 

@@ -46,6 +46,8 @@ complete(MfPricingSlot **group, int count)
 		outcomes[i].job = group[i]->claim.job;
 		outcomes[i].token = group[i]->claim.token;
 		outcomes[i].text = json;
+		outcomes[i].pictures = group[i]->pictures;
+		outcomes[i].picture_count = group[i]->picture_count;
 	}
 	return mf_call_complete(outcomes, count);
 }

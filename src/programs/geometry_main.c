@@ -22,6 +22,7 @@
 
 #include "../geometry/geometry.h"
 #include "command.h"
+#include "geometry_page.h"
 #include "geometry_program.h"
 
 #define EXIT_REFUSED	1
@@ -41,24 +42,31 @@ typedef struct Arguments
 {
 	const char *file;
 	bool		json;
+	const char *picture;		/* file to write; NULL: none */
+	uint64_t	picture_size;
+	MfSection	section;		/* where options.section points to it */
 	uint64_t	threads;		/* 0: as many as there are processors */
 	MfGeometryOptions options;
 } Arguments;
 
 static const char help[] =
-"mesflow-geometry measures a 3D model: size, volume, area, bodies, defects.\n"
+"mesflow-geometry measures a 3D model: size, material, walls, supports, defects.\n"
 "\n"
 "Usage:\n"
 "  mesflow-geometry [OPTION]... FILE\n"
 "\n"
-"FILE is a model in STL, binary or ASCII, in OBJ or in 3MF; - reads standard\n"
-"input.\n"
+"FILE is a model in STL, OBJ, PLY, 3MF or GLB, whatever its name; - reads\n"
+"standard input.\n"
 "\n"
 "Options:\n"
 "  --json               print one JSON object instead of a page\n"
 "  --unit UNIT          the unit of the file: um, mm, cm, m, inch or ft\n"
 "                       (default: what the file says, or mm)\n"
 "  --basic              only size, volume, area, bodies and defects\n"
+"  --section Z          the cross section at the height Z, in mm, too\n"
+"  --picture FILE.png   write a picture of the model to this file\n"
+"  --picture-size N     its width and height in pixels, the next size of 64,\n"
+"                       128, 256 and 512 (default: 512)\n"
 "  --threads N          work with so many threads\n"
 "                       (default: one for each processor)\n"
 "  --max-triangles N    refuse a model with more triangles\n"
@@ -153,21 +161,6 @@ free_content(Content *content)
 		munmap(content->bytes, content->size);
 }
 
-/* Shows on a terminal how far the work is. */
-static void
-show_progress(void *arg, MfStage stage, int percent)
-{
-	int		   *shown = arg;
-
-	if (percent == *shown)
-		return;
-	*shown = percent;
-	fprintf(stderr, "\r%3d %% %-10s", percent, mf_stage_name(stage));
-	if (stage == MF_STAGE_DONE)
-		fprintf(stderr, "\r%16s\r", "");
-	fflush(stderr);
-}
-
 /* Prints the refusal as JSON: quotes and backslashes are all to escape. */
 static void
 print_refusal_json(const MfRefusal *refusal)
@@ -183,80 +176,57 @@ print_refusal_json(const MfRefusal *refusal)
 	printf("\"}\n");
 }
 
-/* What a person has to know at the end. */
-static const char *
-verdict(const MfMeasurement *m)
+/* The picture that is to be written. */
+typedef struct Kept
 {
-	MfSeverity	worst = MF_SEVERITY_INFO;
+	uint64_t	wanted;
+	size_t		bytes;			/* 0: none */
+	uint8_t		png[MF_PICTURE_MAX_BYTES];
+} Kept;
 
-	for (int i = 0; i < m->defect_count; i++)
-		if (m->defects[i].severity > worst)
-			worst = m->defects[i].severity;
-	if (isnan(m->volume_mm3))
-		return "no price without a look by a person: the surface does not "
-			"enclose a volume";
-	if (worst == MF_SEVERITY_ERROR)
-		return "no price without a look by a person";
-	if (worst == MF_SEVERITY_WARNING)
-		return "can be priced; please read the warnings";
-	return "can be priced";
+/*
+ * Keeps the smallest picture that is as large as wanted, or else the largest;
+ * they come in the order of their sizes.
+ */
+static void
+keep_picture(void *arg, uint32_t size, const uint8_t *png, size_t bytes)
+{
+	Kept	   *kept = arg;
+
+	if (kept->wanted == 0)
+		return;
+	memcpy(kept->png, png, bytes);
+	kept->bytes = bytes;
+	if (size >= kept->wanted)
+		kept->wanted = 0;
 }
 
-/* The measurement as a page for a person. */
-static void
-print_page(const char *file, const MfMeasurement *m)
+/* Writes the picture; returns the exit status. */
+static int
+write_picture(const char *path, const Kept *kept)
 {
-	static const char *const severity_titles[] = {
-		[MF_SEVERITY_INFO] = "Note",
-		[MF_SEVERITY_WARNING] = "Warning",
-		[MF_SEVERITY_ERROR] = "Error"
-	};
-	static const char *const unit_notes[] = {
-		[MF_UNIT_FROM_DEFAULT] = "assumed: the file does not say",
-		[MF_UNIT_FROM_FILE] = "as the file says",
-		[MF_UNIT_FROM_CALLER] = "as you said"
-	};
+	FILE	   *file;
+	bool		good;
 
-	printf("%s\n\n", file);
-	printf("  Format      %s, unit %s (%s)\n", mf_format_name(m->format),
-		   mf_unit_name(m->unit), unit_notes[m->unit_from]);
-	printf("  Size        %.3f x %.3f x %.3f mm\n",
-		   m->bbox_max[0] - m->bbox_min[0], m->bbox_max[1] - m->bbox_min[1],
-		   m->bbox_max[2] - m->bbox_min[2]);
-	if (isnan(m->volume_mm3))
-		printf("  Volume      not known\n");
-	else
-		printf("  Volume      %.6g cm3\n", m->volume_mm3 / 1000);
-	printf("  Area        %.6g cm2\n", m->area_mm2 / 100);
-	if (!isnan(m->centroid[0]))
-		printf("  Centroid    %.3f, %.3f, %.3f mm\n", m->centroid[0],
-			   m->centroid[1], m->centroid[2]);
-	printf("  Bodies      %lld, closed cavities %lld\n",
-		   (long long) m->bodies, (long long) m->cavities);
-	printf("  Mesh        %lld triangles, %lld vertices, Euler number %lld\n",
-		   (long long) m->triangles, (long long) m->vertices,
-		   (long long) m->euler_number);
-	printf("  Surface     %s, %s\n", m->watertight ? "watertight" :
-		   "not watertight", m->consistent_winding ?
-		   "all faces turned alike" : "faces turned differently");
-	printf("  Measured    in %.1f ms\n\n", m->measured_in_ms);
+	if (kept->bytes == 0)
+		return mf_complain("no picture of this model: there is nothing to be seen");
+	file = fopen(path, "wb");
+	if (file == NULL)
+		return mf_complain("cannot write \"%s\": %s", path, strerror(errno));
+	good = fwrite(kept->png, 1, kept->bytes, file) == kept->bytes;
+	if (fclose(file) != 0 || !good)
+		return mf_complain("cannot write \"%s\": %s", path, strerror(errno));
+	return EXIT_SUCCESS;
+}
 
-	for (int i = 0; i < m->defect_count; i++)
-	{
-		const MfDefect *d = &m->defects[i];
-		char		text[MF_DEFECT_TEXT_MAX];
+/* Reads a height in mm: a finite number, and nothing else. */
+static bool
+read_height(const char *text, double *height)
+{
+	char	   *end;
 
-		mf_measurement_describe_defect(m, d, text);
-		printf("  %-8s    %s\n", severity_titles[d->severity], text);
-		printf("              %s: %lld%s", mf_defect_name(d->code),
-			   (long long) d->count, d->repaired ? ", repaired" : "");
-		if (d->located)
-			printf(", first at %.3f, %.3f, %.3f mm", d->at[0], d->at[1],
-				   d->at[2]);
-		printf("\n");
-	}
-	printf("%s  Verdict     %s.\n", m->defect_count > 0 ? "\n" : "",
-		   verdict(m));
+	*height = strtod(text, &end);
+	return end > text && *end == '\0' && isfinite(*height);
 }
 
 /* Reads the command line; anything but 0 is the exit status. */
@@ -270,6 +240,9 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 		{"threads", required_argument, NULL, 'T'},
 		{"max-triangles", required_argument, NULL, 't'},
 		{"max-memory", required_argument, NULL, 'm'},
+		{"picture", required_argument, NULL, 'p'},
+		{"picture-size", required_argument, NULL, 'P'},
+		{"section", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0}
@@ -312,6 +285,22 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 									   optarg);
 				arguments->options.memory_limit = megabytes << 20;
 				break;
+			case 'p':
+				arguments->picture = optarg;
+				break;
+			case 's':
+				if (!read_height(optarg, &arguments->section.z))
+					return mf_complain("\"%s\" is no height in mm", optarg);
+				arguments->options.section = &arguments->section;
+				break;
+			case 'P':
+				if (!mf_read_number(optarg, MF_PICTURE_LEAST,
+									MF_PICTURE_LARGEST,
+									&arguments->picture_size))
+					return mf_complain("\"%s\" is no size of a picture from "
+									   "%d to %d", optarg, MF_PICTURE_LEAST,
+									   MF_PICTURE_LARGEST);
+				break;
 			case 'h':
 				fputs(help, stdout);
 				exit(EXIT_SUCCESS);
@@ -328,6 +317,8 @@ read_arguments(int argc, char **argv, Arguments *arguments)
 	if (optind + 1 < argc)
 		return mf_complain("one file at a time: what is \"%s\"?",
 						   argv[optind + 1]);
+	if (arguments->picture != NULL && arguments->options.basic)
+		return mf_complain("--basic leaves the picture out: say one of the two");
 	arguments->file = argv[optind];
 	return 0;
 }
@@ -342,16 +333,56 @@ usable_processors(void)
 		CPU_COUNT(&set) : 1;
 }
 
+/*
+ * Prints the measurement as JSON, and the section as one more key where it
+ * was asked for.  False: it is too long.
+ */
+static bool
+print_json(const MfMeasurement *m, const MfSection *section)
+{
+	char		json[MF_MEASUREMENT_JSON_MAX];
+	const size_t length = mf_measurement_to_json(m, json, sizeof(json));
+
+	if (length == 0)
+		return false;
+	if (section == NULL)
+		printf("%s\n", json);
+	else if (isnan(section->area))
+		printf("%.*s,\"section\":null}\n", (int) length - 1, json);
+	else
+		printf("%.*s,\"section\":{\"z\":%.17g,\"area_mm2\":%.17g,"
+			   "\"perimeter_mm\":%.17g}}\n", (int) length - 1, json,
+			   section->z, section->area, section->perimeter);
+	return true;
+}
+
+/* Prints what came out; returns the exit status. */
+static int
+print_outcome(const Arguments *arguments, const MfMeasurement *m,
+			  const MfRefusal *refusal)
+{
+	if (m == NULL && arguments->json)
+		print_refusal_json(refusal);
+	else if (m == NULL)
+		mf_page_refusal(arguments->file, refusal);
+	else if (!arguments->json)
+		mf_page_print(arguments->file, m, arguments->options.section);
+	else if (!print_json(m, arguments->options.section))
+		return mf_complain("the measurement is too long to print");
+	return m == NULL ? EXIT_REFUSED : EXIT_SUCCESS;
+}
+
 /* Measures a file and prints what came out; returns the exit status. */
 static int
 measure(Arguments *arguments)
 {
-	int			shown = -1;
-	int			exit_status = EXIT_SUCCESS;
-	char		json[MF_MEASUREMENT_JSON_MAX];
+	MfShown		shown = {.percent = -1};
+	Kept		kept = {.wanted = arguments->picture_size};
 	Content		content;
 	MfMeasurement m;
 	MfRefusal	refusal;
+	bool		good;
+	int			exit_status;
 
 	if (!load_content(arguments->file, &content))
 		return mf_complain("cannot read \"%s\": %s", arguments->file,
@@ -362,41 +393,33 @@ measure(Arguments *arguments)
 	arguments->options.pool = mf_pool_start((int) arguments->threads);
 	if (isatty(STDERR_FILENO))
 	{
-		arguments->options.progress = show_progress;
+		arguments->options.progress = mf_page_progress;
 		arguments->options.progress_arg = &shown;
 	}
-
-	if (!mf_geometry_measure(content.bytes, content.size, &arguments->options,
-							 &m, &refusal))
+	if (arguments->picture != NULL)
 	{
-		if (shown >= 0)
-			fprintf(stderr, "\r%16s\r", "");
-		if (arguments->json)
-			print_refusal_json(&refusal);
-		else
-			printf("%s\n\n  Refused     %s\n              %s\n",
-				   arguments->file, mf_error_code_name(refusal.code),
-				   refusal.text);
-		exit_status = EXIT_REFUSED;
+		arguments->options.picture = keep_picture;
+		arguments->options.picture_arg = &kept;
 	}
-	else if (!arguments->json)
-		print_page(arguments->file, &m);
-	else if (mf_measurement_to_json(&m, json, sizeof(json)) > 0)
-		printf("%s\n", json);
-	else
-		exit_status = mf_complain("the measurement is too long to print");
+
+	good = mf_geometry_measure(content.bytes, content.size,
+							   &arguments->options, &m, &refusal);
+	mf_page_progress_end(&shown);
+	exit_status = print_outcome(arguments, good ? &m : NULL, &refusal);
 	free_content(&content);
 	mf_pool_stop(arguments->options.pool);
 
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return mf_complain("cannot write: %s", strerror(errno));
+	if (exit_status == EXIT_SUCCESS && arguments->picture != NULL)
+		exit_status = write_picture(arguments->picture, &kept);
 	return exit_status;
 }
 
 int
 main(int argc, char **argv)
 {
-	Arguments	arguments = {0};
+	Arguments	arguments = {.picture_size = MF_PICTURE_LARGEST};
 	int			status;
 
 	/* How the server starts this program; see geometry_serve.c. */

@@ -7,7 +7,7 @@
  *		settled		tied to the parent, privileges given up; says HELLO
  *		waiting		blocks for its one JOB; end of file: nobody needs us
  *		confined	model mapped, limits set, filter on; no way back
- *		measuring	PROGRESS at each new percent
+ *		measuring	PROGRESS at each new percent, PICTURE in the end
  *		answered	RESULT or REFUSED sent; exits
  *
  * A program serves one job, so nothing of one customer's model can leak into
@@ -66,6 +66,22 @@ report_progress(void *arg, MfStage stage, int percent)
 	if (!mf_frame_send_progress(MF_PROGRAM_FD, state->tag, &now) &&
 		errno != EAGAIN && errno != EINVAL)
 		_exit(EXIT_DONE);
+}
+
+/*
+ * Sends a picture.  One that the parent would not accept is a defect of ours,
+ * and aborts like an answer that it would not accept.
+ */
+static void
+send_picture(void *arg, uint32_t size, const uint8_t *png, size_t bytes)
+{
+	const ProgressState *state = arg;
+
+	if (mf_frame_send_picture(MF_PROGRAM_FD, state->tag, size, png, bytes))
+		return;
+	if (errno == EINVAL)
+		abort();
+	_exit(EXIT_DONE);
 }
 
 static bool
@@ -178,6 +194,8 @@ serve_job(const MfFrame *order)
 	options.pool = pool;
 	options.progress = report_progress;
 	options.progress_arg = &state;
+	options.picture = send_picture;
+	options.picture_arg = &state;
 	if (!mf_geometry_measure(bytes, (size_t) job->size, &options, &m,
 							 &refusal))
 		return mf_frame_send_refused(MF_PROGRAM_FD, order->tag, &refusal);

@@ -40,6 +40,20 @@ report_often(const MfGeometryOptions *options)
 	return true;
 }
 
+/* A picture of each size. */
+static bool
+show_pictures(const MfGeometryOptions *options)
+{
+	for (int i = 0; i < MF_PICTURE_COUNT; i++)
+	{
+		const MfPicture picture = sample_picture(mf_picture_sizes[i]);
+
+		options->picture(options->picture_arg, picture.size, picture.png,
+						 picture.bytes);
+	}
+	return true;
+}
+
 static bool
 use_memory(MfMeasurement *m, MfRefusal *refusal)
 {
@@ -112,6 +126,10 @@ mf_geometry_measure(const uint8_t *bytes, size_t size,
 		return report_options(options, m);
 	if (strcmp(command, "progress") == 0)
 		return report_often(options);
+	if (strcmp(command, "pictures") == 0)
+		return show_pictures(options);
+	if (strcmp(command, "scribble") == 0)
+		options->picture(options->picture_arg, 64, bytes, size);
 	if (strcmp(command, "memory") == 0)
 		return use_memory(m, refusal);
 	if (strcmp(command, "library") == 0)

@@ -70,6 +70,27 @@ sample_defective(void)
 	return m;
 }
 
+MfPicture
+sample_picture(uint32_t size)
+{
+	static const char begin[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+	static const char end[] = "\0\0\0\0IEND\xae\x42\x60\x82";
+	MfPicture	picture;
+
+	memset(&picture, 0, sizeof(picture));
+	picture.size = size;
+	picture.bytes = 60;
+	memcpy(picture.png, begin, 16);
+	for (int side = 0; side < 2; side++)
+	{
+		picture.png[16 + 4 * side + 2] = (uint8_t) (size >> 8);
+		picture.png[16 + 4 * side + 3] = (uint8_t) size;
+	}
+	memset(picture.png + 24, 'x', 24);
+	memcpy(picture.png + 48, end, 12);
+	return picture;
+}
+
 const void *
 sample(int number, MfFrameType *type, uint64_t *tag, const char **name)
 {
@@ -81,6 +102,7 @@ sample(int number, MfFrameType *type, uint64_t *tag, const char **name)
 	static const MfRefusal refused = {MF_ERROR_MALFORMED,
 	"Line 7 is not a triangle."};
 	static const MfRefusal silent = {MF_ERROR_CRASHED, ""};
+	static MfPicture picture;
 	static MfMeasurement plain;
 	static MfMeasurement defective;
 
@@ -113,6 +135,11 @@ sample(int number, MfFrameType *type, uint64_t *tag, const char **name)
 			*type = MF_FRAME_REFUSED;
 			*name = "REFUSED";
 			return &refused;
+		case 6:
+			*type = MF_FRAME_PICTURE;
+			*name = "PICTURE";
+			picture = sample_picture(256);
+			return &picture;
 		default:
 			*type = MF_FRAME_REFUSED;
 			*name = "REFUSED without a text";
@@ -215,6 +242,22 @@ result_keeps(const MfMeasurement *m)
 	return true;
 }
 
+static bool
+picture_keeps(const MfPicture *picture)
+{
+	const uint8_t *png = picture->png;
+	const uint8_t *end = png + picture->bytes - 12;
+
+	return (picture->size == 64 || picture->size == 128 ||
+			picture->size == 256 || picture->size == 512) &&
+		picture->bytes >= 45 && picture->bytes <= MF_PICTURE_MAX_BYTES &&
+		memcmp(png, "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", 16) == 0 &&
+		png[16] == 0 && png[17] == 0 && png[20] == 0 && png[21] == 0 &&
+		(uint32_t) png[18] * 256 + png[19] == picture->size &&
+		(uint32_t) png[22] * 256 + png[23] == picture->size &&
+		memcmp(end, "\0\0\0\0IEND\xae\x42\x60\x82", 12) == 0;
+}
+
 bool
 keeps_promises(const MfFrame *frame)
 {
@@ -245,6 +288,8 @@ keeps_promises(const MfFrame *frame)
 		case MF_FRAME_REFUSED:
 			return IN_ENUM(frame->u.refused.code, 1, MF_ERROR_LAST) &&
 				is_text(frame->u.refused.text, sizeof(frame->u.refused.text));
+		case MF_FRAME_PICTURE:
+			return picture_keeps(&frame->u.picture);
 	}
 	return false;
 }
@@ -326,6 +371,11 @@ same_frame(const MfFrame *a, const MfFrame *b)
 		case MF_FRAME_REFUSED:
 			return a->u.refused.code == b->u.refused.code &&
 				strcmp(a->u.refused.text, b->u.refused.text) == 0;
+		case MF_FRAME_PICTURE:
+			return a->u.picture.size == b->u.picture.size &&
+				a->u.picture.bytes == b->u.picture.bytes &&
+				memcmp(a->u.picture.png, b->u.picture.png,
+					   a->u.picture.bytes) == 0;
 	}
 	return false;
 }

@@ -14,8 +14,11 @@ extern MfMeasurement sample_cube(void);
 /* The cube with a full list of defects. */
 extern MfMeasurement sample_defective(void);
 
+/* The least that passes for a picture of that size. */
+extern MfPicture sample_picture(uint32_t size);
+
 /* A good payload of each type; SAMPLE_COUNT of them, with its tag. */
-#define SAMPLE_COUNT	7
+#define SAMPLE_COUNT	8
 extern const void *sample(int number, MfFrameType *type, uint64_t *tag,
 						  const char **name);
 

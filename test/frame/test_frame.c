@@ -131,6 +131,15 @@ test_exchange(void)
 				out = mf_frame_send_refused(pair[0], tag, payload);
 				memcpy(&expected.u, payload, sizeof(MfRefusal));
 				break;
+			case MF_FRAME_PICTURE:
+				{
+					const MfPicture *picture = payload;
+
+					out = mf_frame_send_picture(pair[0], tag, picture->size,
+												picture->png, picture->bytes);
+					memcpy(&expected.u, payload, sizeof(MfPicture));
+					break;
+				}
 			case MF_FRAME_JOB:
 				continue;
 		}

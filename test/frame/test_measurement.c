@@ -211,6 +211,36 @@ test_sizes(void)
 	}
 }
 
+/* Every kind, one and many, mended or not: a sentence that fits. */
+static void
+test_sentences(void)
+{
+	const MfMeasurement m = cube();
+	int			sentences = 0;
+
+	for (int code = 0; code <= MF_DEFECT_LAST; code++)
+		for (int many = 0; many < 2; many++)
+			for (int repaired = 0; repaired < 2; repaired++)
+			{
+				const MfDefect defect = {
+					.code = (MfDefectCode) code,
+					.count = many ? INT64_MAX : 1,
+					.repaired = repaired != 0
+				};
+				char		text[MF_DEFECT_TEXT_MAX];
+
+				mf_measurement_describe_defect(&m, &defect, text);
+				if (text[strlen(text) - 1] == '?')
+					text[strlen(text) - 1] = '.';
+				if (strlen(text) + 1 < MF_DEFECT_TEXT_MAX && is_sentence(text))
+					sentences++;
+				else
+					printf("# %s\n", text);
+			}
+	ok(sentences == 4 * (MF_DEFECT_LAST + 1), "%d sentences about defects",
+	   sentences);
+}
+
 static void
 test_refusals(void)
 {
@@ -258,10 +288,16 @@ test_exact(void)
 	"mm, which is very small; was it drawn in centimetres (100 mm), inches "
 	"(254 mm) or metres (10000 mm)?\"},{\"code\":\"inverted_body\","
 	"\"severity\":\"warning\",\"count\":2,\"at\":[0.5,-1e-07,1e+20],"
-	"\"repaired\":true,\"message\":\"A whole part of the model is inside "
-	"out.\"}],\"repairs\":[{\"code\":\"inverted_body\",\"count\":2}],"
-	"\"min_wall_mm\":null,\"overhang_area_mm2\":0,\"support_volume_mm3\":0.1,"
-	"\"convex_hull_volume_mm3\":1000,\"centroid\":[5,5,5],"
+	"\"repaired\":true,\"message\":\"The model has 2 parts that are inside out; "
+	"all faces were turned to the outside.\"}],\"repairs\":[{\"code\":\"inverted_body\",\"count\":2}],"
+	"\"trapped_volume_mm3\":0,\"overlap_volume_mm3\":0,\"holes\":0,"
+	"\"min_wall_mm\":null,\"min_wall_at\":null,\"wall_samples\":0,"
+	"\"wall_mm\":[0,0,0,0,0,0,0,0,0],"
+	"\"overhang_area_mm2\":0,\"support_volume_mm3\":0.1,"
+	"\"convex_hull_volume_mm3\":1000,\"tight_box_mm\":[0,0,0],"
+	"\"centroid\":[5,5,5],\"layer_area_mm2\":null,"
+	"\"layer_perimeter_mm\":null,\"layer_up_mm2\":null,"
+	"\"layer_down_mm2\":null,"
 	"\"measured_in_ms\":1.5,\"engine_version\":2,\"format\":\"stl\","
 	"\"unit\":\"mm\",\"unit_from\":\"caller\"}";
 	const double place[3] = {0.5, -1e-7, 1e20};
@@ -461,6 +497,7 @@ main(void)
 	test_names();
 	test_defects();
 	test_sizes();
+	test_sentences();
 	test_refusals();
 	test_exact();
 	test_numbers();

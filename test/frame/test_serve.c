@@ -35,6 +35,8 @@ typedef struct Outcome
 	MfFrame		answer;			/* type 0: none */
 	int			progress;		/* frames of it */
 	MfProgress	last;
+	uint32_t	pictures;		/* how many, and the bytes of all */
+	uint32_t	picture_bytes;
 	bool		orderly;		/* progress only grew, one answer, then end */
 	MfProgramEnd end;
 } Outcome;
@@ -90,6 +92,15 @@ finish(MfProgram *program, Outcome *outcome)
 			break;
 		if (frame.tag != TAG || outcome->answer.type != 0)
 			outcome->orderly = false;
+		if (frame.type == MF_FRAME_PICTURE)
+		{
+			if (outcome->pictures >= MF_PICTURE_COUNT ||
+				frame.u.picture.size != mf_picture_sizes[outcome->pictures])
+				outcome->orderly = false;
+			outcome->pictures++;
+			outcome->picture_bytes += frame.u.picture.bytes;
+			continue;
+		}
 		if (frame.type != MF_FRAME_PROGRESS)
 		{
 			outcome->answer = frame;
@@ -222,6 +233,11 @@ test_answers(void)
 	   "the engine gets the limits, the unit and the name");
 	ok(m->euler_number == 2, "the engine has its threads in the sandbox");
 
+	outcome = serve_text("pictures");
+	ok(measured(&outcome) && outcome.pictures == MF_PICTURE_COUNT &&
+	   outcome.picture_bytes == MF_PICTURE_COUNT * 60,
+	   "pictures come before the measurement");
+
 	outcome = serve_text("progress");
 	ok(measured(&outcome) && outcome.progress == 102 &&
 	   outcome.last.stage == MF_STAGE_DONE && outcome.last.percent == 100,
@@ -245,6 +261,9 @@ test_deaths(void)
 	outcome = serve_text("lie");
 	ok(died(&outcome, SIGABRT, MF_ERROR_CRASHED),
 	   "an engine whose answer is impossible");
+	outcome = serve_text("scribble");
+	ok(died(&outcome, SIGABRT, MF_ERROR_CRASHED),
+	   "an engine whose picture is none");
 	outcome = serve_text("exit");
 	ok(outcome.answer.type == 0 && outcome.end.signal == 0 &&
 	   outcome.end.exit_status == 0, "an engine that just leaves");
@@ -532,7 +551,7 @@ test_odd_models(void)
 	free(stl.bytes);
 }
 
-#define REAL_TESTS	9
+#define REAL_TESTS	10
 
 static void
 test_real(void)
@@ -557,6 +576,9 @@ test_real(void)
 	   m->bbox_max[0] == 11 && m->bbox_max[1] == 12 && m->bbox_max[2] == 13,
 	   "of 1000 mm3 and 600 mm2, where it was put");
 	ok(outcome.progress > 0, "progress was reported");
+	ok(outcome.pictures == MF_PICTURE_COUNT && outcome.picture_bytes < 20000,
+	   "%u pictures came, of %u bytes in all", outcome.pictures,
+	   outcome.picture_bytes);
 	job.unit = MF_UNIT_INCH;
 	outcome = serve_stl(&stl, &job);
 	ok(measured(&outcome) && m->unit == MF_UNIT_INCH &&

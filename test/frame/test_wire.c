@@ -42,9 +42,9 @@ payload_of(const MfFrame *frame)
 static bool
 harmless(const uint8_t *bytes, size_t length, bool *accepted)
 {
-	uint8_t		again[MF_FRAME_MAX];
-	MfFrame		frame;
-	MfFrame		second;
+	static uint8_t again[MF_FRAME_MAX];
+	static MfFrame frame;
+	static MfFrame second;
 	const char *why;
 	size_t		length_again;
 
@@ -80,7 +80,7 @@ test_samples(void)
 		int			taken = 0;
 		static const size_t sizes[] = {
 			0, sizeof(MfHello), sizeof(MfJobOrder), sizeof(MfProgress),
-			sizeof(MfMeasurement), sizeof(MfRefusal)
+			sizeof(MfMeasurement), sizeof(MfRefusal), sizeof(MfPicture)
 		};
 
 		memset(&expected, 0, sizeof(expected));
@@ -364,6 +364,53 @@ test_others(void)
 	   "a refusal that does not end");
 }
 
+/* The sample with a change is not sent. */
+#define NO_PICTURE(change, text) \
+	do { \
+		MfPicture	picture = sample_picture(256); \
+		change; \
+		ok(mf_frame_encode(MF_FRAME_PICTURE, 1, &picture, bytes) == 0, \
+		   "%s", text); \
+	} while (0)
+
+static void
+test_pictures(void)
+{
+	static uint8_t bytes[MF_FRAME_MAX];
+	static MfFrame frame;
+	MfPicture	picture;
+	const char *why;
+	size_t		length;
+	int			good = 0;
+
+	for (uint32_t size = 0; size <= 1024; size++)
+	{
+		picture = sample_picture(size);
+		good += mf_frame_encode(MF_FRAME_PICTURE, 1, &picture, bytes) > 0;
+	}
+	ok(good == MF_PICTURE_COUNT, "pictures of %d sizes are sent", good);
+	NO_PICTURE(picture.size = 512, "a picture of another width and height");
+	NO_PICTURE(picture.png[19] = 1, "of another width");
+	NO_PICTURE(picture.png[22] = 2, "of another height");
+	NO_PICTURE(picture.png[0] = 0, "without its signature");
+	NO_PICTURE(picture.png[15] = 'r', "without its header");
+	NO_PICTURE(picture.bytes--, "that does not end");
+	NO_PICTURE(picture.bytes = 44, "that is too short");
+	NO_PICTURE(picture.bytes = 0, "of no bytes");
+	NO_PICTURE(picture.bytes = MF_PICTURE_MAX_BYTES + 1, "that is too long");
+	NO_PICTURE(picture.bytes = UINT32_MAX, "that is far too long");
+
+	picture = sample_picture(512);
+	memmove(picture.png + MF_PICTURE_MAX_BYTES - 12, picture.png + 48, 12);
+	picture.bytes = MF_PICTURE_MAX_BYTES;
+	length = mf_frame_encode(MF_FRAME_PICTURE, 7, &picture, bytes);
+	ok(length > MF_PICTURE_MAX_BYTES && length <= MF_FRAME_MAX &&
+	   mf_frame_decode(bytes, length, &frame, &why) &&
+	   frame.u.picture.bytes == MF_PICTURE_MAX_BYTES &&
+	   memcmp(frame.u.picture.png, picture.png, picture.bytes) == 0,
+	   "the longest arrives, in a frame of %zu bytes", length);
+}
+
 static void
 test_canonical(void)
 {
@@ -381,7 +428,7 @@ test_canonical(void)
 	   isnan(frame.u.result.overlap_volume_mm3) &&
 	   (memcpy(&bits, &frame.u.result.overlap_volume_mm3, sizeof(bits)), bits) != secret,
 	   "an unknown number carries no other bits across");
-	ok(memcmp(bytes, "MFfr\2\0\0\0\4\0\0\0", 12) == 0 &&
+	ok(memcmp(bytes, "MFfr\3\0\0\0\4\0\0\0", 12) == 0 &&
 	   memcmp(bytes + 16, "\1\0\0\0\0\0\0\0", 8) == 0,
 	   "the header is little-endian, whatever the machine");
 }
@@ -413,6 +460,7 @@ main(void)
 	test_random();
 	test_results();
 	test_others();
+	test_pictures();
 	test_canonical();
 	test_job_name();
 	return done_testing();

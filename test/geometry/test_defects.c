@@ -14,13 +14,14 @@ test_open(void)
 
 	add_box(&soup, 0, 0, 0, 10, 10, 10, false);
 	remove_triangle(&soup, 5);
-	ok(measure_soup(&soup, &m), "a box with a hole is measured");
+	remove_triangle(&soup, 4);
+	ok(measure_soup(&soup, &m), "a box without a side is measured");
 	d = find_defect(&m, MF_DEFECT_OPEN_EDGES);
-	ok(d != NULL && d->count == 3 && d->severity == MF_SEVERITY_ERROR &&
-	   !d->repaired && d->located, "hole: three open edges");
+	ok(d != NULL && d->count == 4 && d->severity == MF_SEVERITY_ERROR &&
+	   !d->repaired && d->located, "hole: four open edges");
 	ok(!m.watertight && m.consistent_winding && m.euler_number == 1 &&
 	   m.bodies == 1, "hole: counts");
-	ok(isnan(m.volume_mm3) && isnan(m.centroid[0]) && m.area_mm2 == 550,
+	ok(isnan(m.volume_mm3) && isnan(m.centroid[0]) && m.area_mm2 == 500,
 	   "hole: no volume, but an area");
 	free_soup(&soup);
 }
@@ -235,7 +236,10 @@ test_touching(void)
 	add_box(&soup, 10, 10, 10, 20, 20, 20, false);
 	ok(measure_soup(&soup, &m) && m.watertight && m.bodies == 2 &&
 	   m.vertices == 15 && m.euler_number == 3 && m.volume_mm3 == 2000 &&
-	   m.defect_count == 0, "two boxes with a corner in common");
+	   m.defect_count == 1 &&
+	   (d = find_defect(&m, MF_DEFECT_TOUCHING_VERTICES)) != NULL &&
+	   d->count == 1 && d->severity == MF_SEVERITY_INFO && d->at[0] == 10 &&
+	   d->at[1] == 10 && d->at[2] == 10, "two boxes with a corner in common");
 	free_soup(&soup);
 
 	add_box(&soup, 0, 0, 0, 10, 10, 10, false);

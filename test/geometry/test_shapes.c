@@ -26,8 +26,9 @@ test_box(void)
 	   "box: bounding box");
 	ok(m.centroid[0] == 5 && m.centroid[1] == 10 && m.centroid[2] == 15,
 	   "box: centroid");
-	ok(isnan(m.min_wall_mm) && isnan(m.overhang_area_mm2) &&
-	   isnan(m.support_volume_mm3) && isnan(m.convex_hull_volume_mm3),
+	ok(m.min_wall_mm == 10 && m.overhang_area_mm2 == 0 &&
+	   m.support_volume_mm3 == 0, "box: walls, and nothing that overhangs");
+	ok(isnan(m.convex_hull_volume_mm3),
 	   "box: what is not measured is not claimed");
 	free_soup(&soup);
 }

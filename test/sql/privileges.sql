@@ -42,6 +42,7 @@ INSERT INTO test.statements (what, statement) VALUES
   ('request a pending quote', format('SELECT mesflow.request_quote(%L, %L, %L)', :'new', 'pla', 'fdm')),
   ('await a model', format('SELECT mesflow.await_model(%L)', :'cube')),
   ('read the bytes', format('SELECT length(mesflow.model_content(%L))', :'cube')),
+  ('see a picture', format('SELECT length(mesflow.model_picture(%L))', :'cube')),
   ('delete a model', $$SELECT mesflow.delete_model('00000000-0000-7000-8000-000000000000', 'by role')$$),
   ('read models', 'SELECT count(*) FROM mesflow.models'),
   ('read measurements', 'SELECT count(*) FROM mesflow.measurements'),

@@ -33,6 +33,7 @@ is($standby->sql("SELECT string_agg(status, ' ') FROM mesflow.health() WHERE che
 	'ok', 'health() knows that it is a standby');
 is($standby->sql("SELECT count(*) FROM mesflow.health() WHERE check_name LIKE 'worker pr%ing'"),
 	0, 'and misses no worker');
+is($standby->sql("SELECT length(mesflow.model_picture('$known')) > 1000"), 't', 'and pictures can be seen');
 is($standby->sql("SELECT length(mesflow.model_content('$known')), length(mesflow.model_content('$known', 80, 4))"), '684|4',
 	'it gives out the bytes of a model');
 is($standby->sql("SELECT old = new FROM mesflow.reprice_quotes()"), 't',

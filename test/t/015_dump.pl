@@ -57,6 +57,7 @@ $node->await('SELECT count(*) = 1 FROM mesflow._jobs_running', 'a job runs');
 $node->counted('before the dump', done => 2, failed => 1, running => 1, queued => 3);
 
 my @compared = (
+	'SELECT sha256, unit, size, sha256(png) FROM mesflow._pictures ORDER BY 1, 2, 3',
 	'SELECT * FROM mesflow.partners ORDER BY 1', 'SELECT * FROM mesflow.materials ORDER BY 1',
 	'SELECT * FROM mesflow.processes ORDER BY 1', 'SELECT * FROM mesflow.price_lists ORDER BY 1',
 	'SELECT * FROM mesflow.rates ORDER BY 1, 2, 3, 4',

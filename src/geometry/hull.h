@@ -1,0 +1,34 @@
+/*
+ * hull.h
+ *		The convex hull of the vertices of a mesh.
+ */
+#ifndef MF_HULL_H
+#define MF_HULL_H
+
+#include "mesh.h"
+
+typedef struct MfHull
+{
+	double		volume;			/* 0: flat; NaN: it would take too long */
+	uint32_t	count;			/* corners; none where it is not known */
+	uint32_t	room;
+	double		(*at)[3];		/* in the mesh's unit */
+} MfHull;
+
+/*
+ * Finds the hull; triangles are not looked at.  The volume is less than the
+ * true one by 1e-6 of it at the most, and as near for a model with more than
+ * a million points at the hull as those in each of a million directions make
+ * it.  False: refused; freed in any case.
+ */
+extern bool mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull);
+extern void mf_hull_free(MfJob *job, MfHull *hull);
+
+/*
+ * The smallest box around points that stands on an axis, turned about it:
+ * two turned sides, the longer first, then the height.  False: refused.
+ */
+extern bool mf_box_find(MfJob *job, const double (*at)[3], uint32_t count,
+						double sides[3]);
+
+#endif							/* MF_HULL_H */
