@@ -613,7 +613,7 @@ mf_polytope_reserve(MfJob *job, MfPolytope *h, uint32_t points)
 	/* Twice as many faces as points, and a cone beside what it replaces. */
 	grown.point_room = points;
 	grown.face_room = 3 * points + 8;
-	grown.bytes = block_bytes(&grown);
+	grown.bytes = lay_out(&grown, NULL);
 	grown.block = mf_memory_alloc(&job->memory, grown.bytes);
 	if (grown.block == NULL)
 		return mf_job_out_of_memory(job);
