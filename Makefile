@@ -27,7 +27,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" \
 
 MODULE_big = mesflow
 MODULE_FOLDERS = src src/worker src/outbox src/order src/price src/pricing \
-	src/delivery src/work src/dashboard src/api src/frame
+	src/delivery src/work src/dashboard src/api src/machine src/frame
 MODULE_SOURCES := $(sort $(wildcard $(addsuffix /*.c,$(MODULE_FOLDERS))))
 OBJS = $(MODULE_SOURCES:%.c=build/module/%.o)
 
@@ -93,6 +93,10 @@ $(shell mkdir -p build)
 $(file >build/built-with,$(BUILT_WITH))
 endif
 endif
+
+# No contraction of floating-point expressions: the same price on every
+# processor.
+build/module/src/machine/%.o: PG_CFLAGS += -ffp-contract=off
 
 build/module/%.o: %.c build/built-with
 	@$(MKDIR_P) $(@D)

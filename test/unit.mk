@@ -20,12 +20,14 @@ UNIT_LIB_geometry := $(wildcard src/geometry/*.c src/frame/*.c)
 UNIT_LIB_frame := $(wildcard src/frame/*.c src/programs/sandbox.c src/geometry/pool.c)
 UNIT_LIB_net := $(wildcard src/net/*.c src/frame/*.c) test/frame/tap.c
 UNIT_LIB_fuzz := $(UNIT_LIB_geometry)
-UNIT_FOLDERS = geometry frame net fuzz
+UNIT_LIB_machine := $(wildcard src/machine/*.c)
+UNIT_FOLDERS = geometry frame machine net fuzz
 
 # The libraries that each folder's programs need.
 UNIT_LIBS_geometry = $(GEOMETRY_LIBS)
 UNIT_LIBS_fuzz = $(GEOMETRY_LIBS)
 UNIT_LIBS_frame = -lm -lseccomp
+UNIT_LIBS_machine = -lm
 UNIT_LIBS_net = $(SENDER_LIBS)
 
 build/unit/sanitized/%.o: %.c build/built-with test/unit.mk

@@ -44,6 +44,11 @@ CREATE INDEX ON _models (used_at) WHERE content IS NOT NULL;
 COMMENT ON TABLE _models IS
   'One file of one partner. unit is the caller''s, or empty; job is the measurement queued last. content is NULL where the bytes were deleted: then deleted_at, deleted_by, deletion_reason say when, by whom and why. mesflow.model_retention counts from used_at: the last upload, moved on where the bytes were still needed when their time was up.';
 
+CREATE FUNCTION _are_layers(layers real[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN $1 IS NULL OR (pg_catalog.cardinality($1) = 256 AND 0 <= ALL ($1) AND 'Infinity' > ALL ($1)) IS TRUE;
+COMMENT ON FUNCTION _are_layers(real[]) IS 'Can this be a column of layers: one number for each of 256, finite and not below 0?';
+
 -- One row per outcome: a measurement, or the reason why there is none. The
 -- facts come from a sandboxed program, so the table checks them once more.
 CREATE TABLE _measurements (
@@ -74,14 +79,28 @@ CREATE TABLE _measurements (
   convex_hull_volume_mm3 float8 CHECK (convex_hull_volume_mm3 >= 0 AND convex_hull_volume_mm3 < 'Infinity'),
   centroid float8[] CHECK (centroid IS NULL OR (cardinality(centroid) = 3 AND '-Infinity' < ALL (centroid) AND 'Infinity' > ALL (centroid)) IS TRUE),
   measured_in_ms float8 CHECK (measured_in_ms >= 0 AND measured_in_ms < 1e10),
+  trapped_volume_mm3 float8 CHECK (trapped_volume_mm3 >= 0 AND trapped_volume_mm3 < 'Infinity'),
+  overlap_volume_mm3 float8 CHECK (overlap_volume_mm3 >= 0 AND overlap_volume_mm3 < 'Infinity'),
+  holes bigint CHECK (holes >= 0),
+  min_wall_at float8[] CHECK (min_wall_at IS NULL OR (cardinality(min_wall_at) = 3 AND '-Infinity' < ALL (min_wall_at) AND 'Infinity' > ALL (min_wall_at)) IS TRUE),
+  wall_samples bigint CHECK (wall_samples >= 0),
+  wall_mm float8[] CHECK (wall_mm IS NULL OR (cardinality(wall_mm) = 9 AND 0 <= ALL (wall_mm) AND 'Infinity' > ALL (wall_mm)) IS TRUE),
+  tight_box_mm float8[] CHECK (tight_box_mm IS NULL OR (cardinality(tight_box_mm) = 3 AND 0 <= ALL (tight_box_mm) AND 'Infinity' > ALL (tight_box_mm)) IS TRUE),
+  layer_area_mm2 real[] CHECK (mesflow._are_layers(layer_area_mm2)),
+  layer_perimeter_mm real[] CHECK (mesflow._are_layers(layer_perimeter_mm)),
+  layer_up_mm2 real[] CHECK (mesflow._are_layers(layer_up_mm2)),
+  layer_down_mm2 real[] CHECK (mesflow._are_layers(layer_down_mm2)),
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (sha256, unit, engine_version),
   CHECK ((error_code IS NULL) = (triangles IS NOT NULL)),
+  CHECK (num_nulls(layer_area_mm2, layer_perimeter_mm, layer_up_mm2, layer_down_mm2) IN (0, 4)),
   CHECK (error_code IS NOT NULL OR (area_mm2 IS NOT NULL AND bodies IS NOT NULL AND watertight IS NOT NULL
          AND bbox_min[1] <= bbox_max[1] AND bbox_min[2] <= bbox_max[2] AND bbox_min[3] <= bbox_max[3]
          AND bbox_max[1] < 'Infinity' AND bbox_max[2] < 'Infinity' AND bbox_max[3] < 'Infinity'
          AND bbox_min[1] > '-Infinity' AND bbox_min[2] > '-Infinity' AND bbox_min[3] > '-Infinity') IS TRUE)
-);
+)
+-- A row has 5 kB, most of it layers: they stay in it, as they are, because every price reads the row and few make use of them.
+WITH (toast_tuple_target = 8160);
 COMMENT ON TABLE _measurements IS
   'What is known of (bytes, unit, engine version): the facts, or the error code of a file that could not be measured.';
 
@@ -109,15 +128,21 @@ AS $$
 BEGIN
   INSERT INTO mesflow._measurements AS m (sha256, unit, engine_version, format, unit_used, unit_from, triangles, vertices,
       volume_mm3, area_mm2, bbox_min, bbox_max, bodies, cavities, watertight, consistent_winding, euler_number,
-      defects, repairs, min_wall_mm, overhang_area_mm2, support_volume_mm3, convex_hull_volume_mm3, centroid, measured_in_ms)
+      defects, repairs, min_wall_mm, overhang_area_mm2, support_volume_mm3, convex_hull_volume_mm3, centroid, measured_in_ms,
+      trapped_volume_mm3, overlap_volume_mm3, holes, min_wall_at, wall_samples, wall_mm, tight_box_mm,
+      layer_area_mm2, layer_perimeter_mm, layer_up_mm2, layer_down_mm2)
   SELECT $1, $2, r.engine_version, r.format, r.unit, r.unit_from, r.triangles, r.vertices,
       r.volume_mm3, r.area_mm2, r.bbox_min, r.bbox_max, r.bodies, r.cavities, r.watertight, r.consistent_winding, r.euler_number,
       coalesce(r.defects, '[]'), coalesce(r.repairs, '[]'), r.min_wall_mm, r.overhang_area_mm2, r.support_volume_mm3,
-      r.convex_hull_volume_mm3, r.centroid, r.measured_in_ms
+      r.convex_hull_volume_mm3, r.centroid, r.measured_in_ms,
+      r.trapped_volume_mm3, r.overlap_volume_mm3, r.holes, r.min_wall_at, r.wall_samples, r.wall_mm, r.tight_box_mm,
+      r.layer_area_mm2, r.layer_perimeter_mm, r.layer_up_mm2, r.layer_down_mm2
     FROM jsonb_to_record($3) AS r (engine_version integer, format text, unit text, unit_from text, triangles bigint, vertices bigint,
       volume_mm3 float8, area_mm2 float8, bbox_min float8[], bbox_max float8[], bodies bigint, cavities bigint,
       watertight boolean, consistent_winding boolean, euler_number bigint, defects jsonb, repairs jsonb, min_wall_mm float8,
-      overhang_area_mm2 float8, support_volume_mm3 float8, convex_hull_volume_mm3 float8, centroid float8[], measured_in_ms float8)
+      overhang_area_mm2 float8, support_volume_mm3 float8, convex_hull_volume_mm3 float8, centroid float8[], measured_in_ms float8,
+      trapped_volume_mm3 float8, overlap_volume_mm3 float8, holes bigint, min_wall_at float8[], wall_samples bigint, wall_mm float8[],
+      tight_box_mm float8[], layer_area_mm2 real[], layer_perimeter_mm real[], layer_up_mm2 real[], layer_down_mm2 real[])
   ON CONFLICT DO NOTHING;
 END
 $$;

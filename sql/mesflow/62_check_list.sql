@@ -28,6 +28,14 @@ BEGIN
   cube.defects := '[]';
   cube.repairs := '[]';
   cube.centroid := '{5,5,5}';
+  cube.holes := 0;
+  cube.trapped_volume_mm3 := 0;
+  cube.overlap_volume_mm3 := 0;
+  cube.tight_box_mm := '{10,10,10}';
+  cube.layer_area_mm2 := array_fill(100::real, '{256}');
+  cube.layer_perimeter_mm := array_fill(40::real, '{256}');
+  cube.layer_up_mm2 := array_fill(0::real, '{255}') || 100::real;
+  cube.layer_down_mm2 := 100::real || array_fill(0::real, '{255}');
   FOR pair IN SELECT a, p FROM mesflow.processes p JOIN mesflow.materials a ON a.code = ANY (p.materials)
                WHERE p.active AND a.active ORDER BY p.code, a.code LOOP
     EXIT WHEN clock_timestamp() > $2;

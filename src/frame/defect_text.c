@@ -210,6 +210,12 @@ mf_measurement_describe_defect(const MfMeasurement *m, const MfDefect *defect,
 	text[0] = '\0';
 	if (tell_count(defect, text))
 		return;
+	if (defect->code == MF_DEFECT_EXTENSIONS && m->extensions[0] != '\0')
+	{
+		append(text, "The file uses extensions of its format that do not "
+			   "count here: %s.", m->extensions);
+		return;
+	}
 	for (int axis = 0; axis < 3; axis++)
 		longest = fmax(longest, m->bbox_max[axis] - m->bbox_min[axis]);
 	if ((defect->code != MF_DEFECT_TINY && defect->code != MF_DEFECT_HUGE) ||

@@ -112,7 +112,7 @@ mark_open(const MfEdges *edges, float *shortest)
 
 /* Finds the shortest edge at each of them. */
 static void
-measure_edges(const MfMesh *mesh, float *shortest)
+measure_edges(MfJob *job, const MfMesh *mesh, float *shortest)
 {
 	for (uint32_t t = 0; t < mesh->triangle_count; t++)
 	{
@@ -120,6 +120,7 @@ measure_edges(const MfMesh *mesh, float *shortest)
 
 		double		at[3][3];
 
+		mf_mend_progress(job, t);
 		if (mf_mesh_degenerate(c) ||
 			(shortest[c[0]] < 0 && shortest[c[1]] < 0 && shortest[c[2]] < 0))
 			continue;
@@ -254,6 +255,7 @@ look_in_order(Search *s, uint64_t *word, uint64_t count)
 	{
 		double		at[2][3];
 
+		mf_mend_progress(s->job, i);
 		mf_mesh_place(s->mesh, (uint32_t) word[i], at[0]);
 		for (uint64_t k = i + 1; k < count &&
 			 (word[k] >> 32) - (word[i] >> 32) <= PARTS + 1; k++)
@@ -277,6 +279,8 @@ look_through(Search *s)
 		for (next = from + 1; next < s->count &&
 			 s->word[next] >> 32 == s->word[from] >> 32; next++)
 			;
+		if (next / MF_PROGRESS_ITEMS > from / MF_PROGRESS_ITEMS)
+			mf_mend_progress(s->job, 0);
 		if (next - from > FEW)
 			look_in_order(s, s->word + from, next - from);
 		else if (next - from > 1)
@@ -319,8 +323,11 @@ search_cells(MfJob *job, Search *s, uint32_t open)
 		s->word = words[0];
 		s->other = words[1];
 		for (uint32_t v = 0; fits && v < s->mesh->vertex_count; v++)
+		{
+			mf_mend_progress(job, v);
 			if (s->shortest[v] >= 0)
 				fits = enter_vertex(s, v);
+		}
 		s->looks = LOOKS_PER_ENTRY * s->count;
 		if (fits)
 			sort_words(s);
@@ -365,7 +372,7 @@ mf_cracks_close(MfJob *job, MfMesh *mesh, const MfEdges *edges,
 			s.parent[v] = v;
 		}
 		open = mark_open(edges, s.shortest);
-		measure_edges(mesh, s.shortest);
+		measure_edges(job, mesh, s.shortest);
 		good = search_cells(job, &s, open);
 		if (good)
 			take_over(mesh, s.parent, cracks);

@@ -135,7 +135,8 @@ is_number(const MfJob *job, size_t at)
 	double		value;
 
 	while (at + length < job->size && length <= MF_MAX_NUMBER_LENGTH &&
-		   !mf_text_is_space(text[length]) && text[length] != '/')
+		   !mf_text_is_space(text[length]) && text[length] != '/' &&
+		   text[length] != '\\')
 		length++;
 	return mf_number_parse(text, length, &value) != MF_NUMBER_MALFORMED;
 }

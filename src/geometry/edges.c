@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "partition.h"
+#include "scratch.h"
 #include "shells.h"
 
 /* Triangles of a chunk. */
@@ -43,6 +44,7 @@ typedef struct Tally
 	uint32_t	boundary_edge[2];	/* the first of each */
 	uint32_t	non_manifold_edge[2];
 	uint32_t	flipped_edge[2];
+	bool		put_off;		/* too large for the scratch */
 } Tally;
 
 /* The degenerate triangles of a chunk; later, the vertices it uses first. */
@@ -60,7 +62,9 @@ typedef struct Match
 	MfTopology *topology;
 	MfPartition partition;
 	int			range_bits;
-	uint64_t   *base;			/* first half edge of each bucket */
+	uint64_t   *base;			/* first half edge of each bucket, the end */
+	MfScratch	scratch;		/* of a bucket's groups */
+	uint64_t	scratch_room;	/* half edges */
 	uint64_t	base_bytes;
 	Tally	   *tally;			/* of each bucket */
 	uint64_t	tally_bytes;
@@ -192,15 +196,24 @@ book_edge(Tally *tally, uint32_t *shell, uint32_t low, const uint64_t *half,
 	}
 }
 
-/* Groups a bucket's half edges by their lower vertex; `end` gets the ends. */
+/* How many vertices a bucket has. */
+static inline uint32_t
+bucket_vertices(const Match *match, uint32_t bucket)
+{
+	return lower(match->mesh->vertex_count - (bucket << match->range_bits),
+				 UINT32_C(1) << match->range_bits);
+}
+
+/*
+ * Groups a bucket's half edges by their lower vertex, and sorts each group.
+ * `end`, which is zeroed, gets the groups' ends, beginning at `begin`.
+ */
 static void
-group_half_edges(const Match *match, uint32_t bucket, uint32_t *end)
+group_half_edges(const Match *match, uint32_t bucket, uint64_t *half,
+				 uint32_t *end, uint32_t begin)
 {
 	const uint32_t first = bucket << match->range_bits;
-	const uint32_t vertices = match->mesh->vertex_count - first;
-	const uint32_t range = UINT32_C(1) << match->range_bits;
-	uint64_t   *half = match->edges->half;
-	uint32_t	begin = (uint32_t) match->base[bucket];
+	const uint32_t vertices = bucket_vertices(match, bucket);
 
 	for (uint32_t c = 0; c < match->partition.chunks; c++)
 	{
@@ -211,7 +224,7 @@ group_half_edges(const Match *match, uint32_t bucket, uint32_t *end)
 		for (uint32_t i = 0; i < run.count; i++)
 			end[entry[i].low - first]++;
 	}
-	for (uint32_t v = 0; v < range && v < vertices; v++)
+	for (uint32_t v = 0; v < vertices; v++)
 	{
 		const uint32_t count = end[v];
 
@@ -229,26 +242,22 @@ group_half_edges(const Match *match, uint32_t bucket, uint32_t *end)
 	}
 }
 
-/* 2. Groups a bucket's half edges, sorts each group and books its edges. */
+/* Sorts each group of a bucket and books its edges. */
 static void
-match_half_edges(void *arg, uint32_t bucket)
+book_groups(const Match *match, uint32_t bucket, uint64_t *half,
+			const uint32_t *end)
 {
-	Match	   *match = arg;
 	const uint32_t first = bucket << match->range_bits;
-	const uint32_t left = match->mesh->vertex_count - first;
-	const uint32_t range = lower(left, UINT32_C(1) << match->range_bits);
-	uint32_t   *end = match->edges->end + first;
-	uint64_t   *half = match->edges->half;
+	const uint32_t vertices = bucket_vertices(match, bucket);
 	uint32_t   *shell = match->topology->shell;
-	size_t		from = match->base[bucket];
 	Tally		tally = {0};
+	size_t		from = 0;
 
-	group_half_edges(match, bucket, end);
-	for (uint32_t v = 0; v < range; v++)
+	for (uint32_t v = 0; v < vertices; v++)
 	{
 		const size_t until = end[v];
 
-		if (range - v > AHEAD)
+		if (vertices - v > AHEAD)
 			for (size_t i = end[v + AHEAD - 1]; i < end[v + AHEAD]; i++)
 				__builtin_prefetch(&shell[MF_HALF_TRIANGLE(half[i])], 1);
 		mf_sort_words(half + from, until - from);
@@ -264,6 +273,43 @@ match_half_edges(void *arg, uint32_t bucket)
 		}
 	}
 	match->tally[bucket] = tally;
+}
+
+/* 2. Matches a bucket's half edges, where the scratch has room for them. */
+static void
+match_half_edges(void *arg, uint32_t bucket)
+{
+	Match	   *match = arg;
+	const uint64_t count = match->base[bucket + 1] - match->base[bucket];
+	uint64_t   *half;
+	uint32_t   *end;
+
+	match->tally[bucket].put_off = count > match->scratch_room;
+	if (match->tally[bucket].put_off)
+		return;
+	half = mf_scratch_take(&match->scratch);
+	end = (uint32_t *) (half + match->scratch_room);
+	memset(end, 0, bucket_vertices(match, bucket) * sizeof(*end));
+	group_half_edges(match, bucket, half, end, 0);
+	book_groups(match, bucket, half, end);
+	mf_scratch_give(&match->scratch, half);
+}
+
+/* 3. Keeps a bucket's half edges, for the repair. */
+static void
+keep_half_edges(void *arg, uint32_t bucket)
+{
+	const Match *match = arg;
+	uint32_t   *end = match->edges->end + (bucket << match->range_bits);
+	uint64_t   *half = match->edges->half;
+	size_t		from = match->base[bucket];
+
+	group_half_edges(match, bucket, half, end, (uint32_t) from);
+	for (uint32_t v = 0; v < bucket_vertices(match, bucket); v++)
+	{
+		mf_sort_words(half + from, end[v] - from);
+		from = end[v];
+	}
 }
 
 /* Takes the first edge of a kind, where there was none yet. */
@@ -315,14 +361,13 @@ add_chunks(Match *match)
 		for (uint32_t b = 0; b < partition->buckets; b++)
 			match->base[b] += mf_partition_run(partition, c, b).count;
 	}
-	for (uint32_t b = 0; b < partition->buckets; b++)
+	for (uint32_t b = 0; b <= partition->buckets; b++)
 	{
 		const uint64_t count = match->base[b];
 
 		match->base[b] = begin;
 		begin += count;
 	}
-	match->edges->half_count = begin;
 }
 
 /* Counts the vertices that a chunk is the first to use. */
@@ -383,7 +428,7 @@ begin_match(Match *match)
 	while (mesh->vertex_count >> match->range_bits >= MF_MAX_BUCKETS)
 		match->range_bits++;
 	buckets = (mesh->vertex_count >> match->range_bits) + 1;
-	match->base_bytes = buckets * sizeof(*match->base);
+	match->base_bytes = (buckets + 1) * sizeof(*match->base);
 	match->tally_bytes = buckets * sizeof(*match->tally);
 	match->degenerate_bytes = chunks * sizeof(*match->degenerate);
 	match->topology->shell_room = mesh->triangle_count;
@@ -395,40 +440,104 @@ begin_match(Match *match)
 	match->base = mf_memory_alloc(memory, match->base_bytes);
 	match->tally = mf_memory_alloc(memory, match->tally_bytes);
 	match->degenerate = mf_memory_alloc(memory, match->degenerate_bytes);
-	match->edges->end = mf_memory_alloc(memory, mesh->vertex_count *
-										(uint64_t) sizeof(uint32_t));
 	match->topology->shell = mf_memory_take(memory, mesh->triangle_count *
 											(uint64_t) sizeof(uint32_t));
 	return (match->base != NULL && match->tally != NULL &&
-			match->degenerate != NULL && match->edges->end != NULL &&
-			match->topology->shell != NULL) ||
+			match->degenerate != NULL && match->topology->shell != NULL) ||
 		mf_job_out_of_memory(match->job);
+}
+
+/* Makes scratch for buckets of at most `room` half edges. */
+static bool
+begin_scratch(Match *match, uint32_t pieces, uint64_t room)
+{
+	match->scratch_room = room;
+	return mf_scratch_begin(match->job, &match->scratch, pieces,
+							room * sizeof(uint64_t) +
+							(sizeof(uint32_t) << match->range_bits));
+}
+
+/*
+ * Matches all buckets: those of a usual size by all threads, then the others
+ * one after the other, because a hostile file may have all its edges in one.
+ */
+static bool
+match_buckets(Match *match)
+{
+	MfJob	   *job = match->job;
+	const uint32_t buckets = match->partition.buckets;
+	uint64_t	largest = 0;
+
+	if (!begin_scratch(match, mf_pool_threads(job->pool),
+					   4 * (match->base[buckets] / buckets) + 4096))
+		return false;
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.3, 0.85, buckets, match_half_edges,
+			   match);
+	mf_scratch_end(job, &match->scratch);
+
+	for (uint32_t b = 0; b < buckets; b++)
+		if (match->tally[b].put_off &&
+			match->base[b + 1] - match->base[b] > largest)
+			largest = match->base[b + 1] - match->base[b];
+	if (largest == 0)
+		return true;
+	if (!begin_scratch(match, 1, largest))
+		return false;
+	for (uint32_t b = 0; b < buckets; b++)
+		if (match->tally[b].put_off)
+			match_half_edges(match, b);
+	mf_scratch_end(job, &match->scratch);
+	return true;
+}
+
+/*
+ * Keeps the half edges of a surface with defects; a sound one needs them no
+ * more.
+ */
+static bool
+keep_defective(Match *match)
+{
+	MfJob	   *job = match->job;
+	MfEdges    *edges = match->edges;
+	const MfTopology *topology = match->topology;
+
+	if (topology->boundary == 0 && topology->non_manifold == 0 &&
+		topology->flipped == 0)
+		return true;
+	edges->half_count = match->base[match->partition.buckets];
+	edges->half = mf_memory_take(&job->memory, edges->half_count *
+								 sizeof(*edges->half));
+	if (edges->half != NULL)
+		edges->half_room = edges->half_count;
+	edges->end = mf_memory_alloc(&job->memory, match->mesh->vertex_count *
+								 (uint64_t) sizeof(*edges->end));
+	if (edges->end != NULL)
+		edges->vertex_count = match->mesh->vertex_count;
+	if (edges->half == NULL || edges->end == NULL)
+		return mf_job_out_of_memory(job);
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->partition.buckets,
+			   keep_half_edges, match);
+	return true;
 }
 
 /* Finds and books the edges.  False: refused. */
 static bool
 work_through(Match *match)
 {
-	MfJob	   *job = match->job;
-	MfEdges    *edges = match->edges;
-
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0, 0.3, match->partition.chunks,
+	mf_job_run(match->job, MF_STAGE_TOPOLOGY, 0, 0.3, match->partition.chunks,
 			   part_half_edges, match);
 	add_chunks(match);
-	edges->half = mf_memory_take(&job->memory, edges->half_count *
-								 sizeof(*edges->half));
-	if (edges->half == NULL)
-		return mf_job_out_of_memory(job);
-	edges->half_room = edges->half_count;
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.3, 0.9, match->partition.buckets,
-			   match_half_edges, match);
+	if (!match_buckets(match))
+		return false;
 	add_tallies(match);
-	return count_used_vertices(match);
+	return keep_defective(match) && count_used_vertices(match);
 }
 
 /*
  * Matches the edges of a mesh.  Fills both structs, which start empty; the
- * caller frees them in any case.  False: refused.
+ * caller frees them in any case.  The half edges are there only where there
+ * is a boundary, an edge of more than two triangles, or a flipped one.
+ * False: refused.
  */
 bool
 mf_edges_match(MfJob *job, const MfMesh *mesh, MfEdges *edges,
@@ -442,7 +551,6 @@ mf_edges_match(MfJob *job, const MfMesh *mesh, MfEdges *edges,
 
 	memset(edges, 0, sizeof(*edges));
 	memset(topology, 0, sizeof(*topology));
-	edges->vertex_count = mesh->vertex_count;
 	good = begin_match(&match) && work_through(&match);
 	mf_memory_free(memory, match.degenerate, match.degenerate_bytes);
 	mf_memory_free(memory, match.tally, match.tally_bytes);

@@ -301,8 +301,11 @@ mf_holes_fill(MfJob *job, MfMesh *mesh, const uint8_t *mark,
 	f.area = sum_area(mesh);
 	mf_patch_begin(job, &f.patch);
 	for (uint32_t i = 0; good && able && i < loops->loop_count; i++)
+	{
+		mf_mend_progress(job, i);
 		good = fill_hole(&f, loops->step + loops->loop[i].first,
 						 loops->loop[i].count, &able);
+	}
 	mf_patch_end(job, &f.patch);
 	holes->filled = able;
 	if (!able)

@@ -527,8 +527,18 @@ take_hull(Search *s, MfHull *hull)
 	return true;
 }
 
-/* The arrays that do not depend on what is found, in one block. */
+/* Size of the arrays that do not depend on what is found, in one block. */
 static uint64_t
+block_bytes(const Search *s)
+{
+	return s->pieces * sizeof(*s->sample) +
+		6 * (sizeof(*s->radius) + sizeof(*s->face)) +
+		CUBE_CELLS(TABLE_CELLS) * sizeof(*s->within) +
+		s->mesh->vertex_count * (uint64_t) sizeof(*s->kept);
+}
+
+/* Lays them out in that block. */
+static void
 lay_out(Search *s, char *block)
 {
 	s->sample = (Farthest (*)[CUBE_CELLS(SAMPLE_CELLS)]) block;
@@ -536,10 +546,6 @@ lay_out(Search *s, char *block)
 	s->within = (double *) (s->radius + 6);
 	s->face = (uint32_t (*)[NODES]) (s->within + CUBE_CELLS(TABLE_CELLS));
 	s->kept = (uint32_t *) (s->face + 6);
-	return s->pieces * sizeof(*s->sample) +
-		6 * (sizeof(*s->radius) + sizeof(*s->face)) +
-		CUBE_CELLS(TABLE_CELLS) * sizeof(*s->within) +
-		s->mesh->vertex_count * (uint64_t) sizeof(*s->kept);
 }
 
 /* Finds the hull; see hull.h. */
@@ -561,7 +567,7 @@ mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 		if (!isfinite(s.scale[k]))
 			s.scale[k] = 0;
 	}
-	bytes = lay_out(&s, NULL);
+	bytes = block_bytes(&s);
 	block = mf_memory_alloc(&job->memory, bytes);
 	if (block == NULL)
 		return mf_job_out_of_memory(job);

@@ -14,7 +14,8 @@
  * Crossings within a shell, and all in an open surface, are
  * self-intersections.  Those between two closed shells are overlapping bodies,
  * and are added where overlaps.c has missed them.
- * Parts with more than LARGEST triangles are not looked at.
+ * Parts with more than LARGEST triangles are not looked at, and where looks
+ * run out, what was found until then counts.
  */
 #include <math.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 
 #define LARGEST			200000
 #define CHUNK			2048	/* triangles of a task */
-#define LOOKS			100		/* for each triangle, on the average */
+#define LOOKS			60		/* for each triangle, on the average */
 #define LOOKS_AT_LEAST	1000000 /* in a task, for models with few */
 
 /* An edge that ends nearer to a plane, as a part of the diagonal, touches. */
@@ -43,6 +44,7 @@ typedef struct Search
 	double		touching;		/* a length */
 	uint32_t   *shell;			/* of vertices: the least joined; may be NULL */
 	uint8_t    *crossed;		/* of each triangle */
+	bool		used_up;		/* the looks of a chunk */
 } Search;
 
 /*
@@ -152,7 +154,7 @@ shell_of(const Search *s, uint32_t t)
 static void
 cross_chunk(void *arg, uint32_t task)
 {
-	const Search *s = arg;
+	Search	   *s = arg;
 	const uint32_t count = s->mesh->triangle_count;
 	const uint32_t begin = task * CHUNK;
 	const uint32_t end = count - begin < CHUNK ? count : begin + CHUNK;
@@ -193,6 +195,18 @@ cross_chunk(void *arg, uint32_t task)
 										 __ATOMIC_RELAXED);
 			}
 	}
+	if (looks == 0)
+		__atomic_store_n(&s->used_up, true, __ATOMIC_RELAXED);
+}
+
+/* Is there more to look at than there are looks? */
+static bool
+is_used_up(void *arg, uint32_t done)
+{
+	const Search *s = arg;
+
+	(void) done;
+	return s->used_up;
 }
 
 /* The root of a vertex among those that are joined; shortens the way. */
@@ -261,8 +275,8 @@ search_part(const MfRays *rays, uint32_t part, int64_t times, Search *s,
 	s->touching = TOUCHING * sqrt(square);
 	if (s->shell != NULL)
 		join_vertices(mesh, s->shell);
-	mf_rays_run(rays, (mesh->triangle_count - 1) / CHUNK + 1, cross_chunk, s,
-				90, 100);
+	mf_rays_run(rays, (mesh->triangle_count - 1) / CHUNK + 1, cross_chunk,
+				is_used_up, s, 90, 100);
 	for (uint32_t t = 0; t < mesh->triangle_count; t++)
 		for (int kind = 0; kind < 2; kind++)
 			if ((s->crossed[t] & (kind == 0 ? OWN_SHELL : OTHER_SHELL)) != 0)

@@ -64,11 +64,36 @@ find_farthest(const MfMesh *mesh, const MfStep *step, uint32_t count,
 }
 
 /*
+ * How wide this loop may be as a slit: never more than a quarter of its
+ * shortest edge, so that fine detail stays what it is.
+ */
+static double
+find_width(const Splitter *s, const MfStep *step, uint32_t count)
+{
+	double		width = s->width;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		double		ends[2][3];
+		double		square = 0;
+
+		mf_mesh_place(s->mesh, step[i].vertex, ends[0]);
+		mf_mesh_place(s->mesh, step[i + 1 < count ? i + 1 : 0].vertex,
+					  ends[1]);
+		for (int k = 0; k < 3; k++)
+			square += (ends[1][k] - ends[0][k]) * (ends[1][k] - ends[0][k]);
+		width = fmin(width, sqrt(square) / 4);
+	}
+	return width;
+}
+
+/*
  * Is this loop a slit?  Puts its steps in order along it, then.
  */
 static bool
 order_slit(Splitter *s, const MfStep *step, uint32_t count)
 {
+	const double width = find_width(s, step, count);
 	double		from[3];
 	double		to[3];
 	double		length = 0;
@@ -84,7 +109,7 @@ order_slit(Splitter *s, const MfStep *step, uint32_t count)
 		length += to[k] * to[k];
 	}
 	length = sqrt(length);
-	if (!(length > s->width))
+	if (!(length > width))
 		return false;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -97,7 +122,7 @@ order_slit(Splitter *s, const MfStep *step, uint32_t count)
 			along += (at[k] - from[k]) * to[k] / length;
 		for (int k = 0; k < 3; k++)
 			square += pow(at[k] - from[k] - along * to[k] / length, 2);
-		if (square > s->width * s->width)
+		if (square > width * width)
 			return false;
 		along = fmin(fmax(along / length, 0), 1);
 		s->order[i] = (uint64_t) (along * UINT32_MAX) << 32 | i;
@@ -211,12 +236,14 @@ split_slits(Splitter *s)
 	{
 		const MfStep *step = loops->step + loops->loop[i].first;
 
+		mf_mend_progress(s->job, i);
 		if (order_slit(s, step, loops->loop[i].count))
 			plan_slit(s, step, loops->loop[i].count);
 	}
 	mf_sort_words(s->task, s->task_count);
 	for (uint32_t from = 0, next; from < s->task_count; from = next)
 	{
+		mf_mend_progress(s->job, from);
 		for (next = from + 1; next < s->task_count &&
 			 s->task[next] >> 32 == s->task[from] >> 32; next++)
 			;

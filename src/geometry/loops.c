@@ -248,6 +248,7 @@ pair_ends(Trace *t)
 	{
 		const uint32_t count = t->place[v] - from;
 
+		mf_mend_progress(t->job, v);
 		if (count > 2 &&
 			mf_take_looks(t->job, &t->looks, (uint64_t) count * count))
 			pair_many(t, t->end + from, count);
@@ -334,8 +335,11 @@ trace(Trace *t)
 	pair_ends(t);
 	memset(t->place, 0xff, t->mesh->vertex_count * sizeof(*t->place));
 	for (uint32_t r = 0; r < t->loops->rim_count; r++)
+	{
+		mf_mend_progress(t->job, r);
 		if (!t->seen[r] && !follow(t, r))
 			return false;
+	}
 	return true;
 }
 

@@ -20,6 +20,9 @@
 /* Triangles whose terms are added up plainly. */
 #define RUN		256
 
+/* Triangles that one task sums up: whole runs. */
+#define CHUNK	16384
+
 /* How many triangles ahead the vertices are asked from memory. */
 #define AHEAD	16
 
@@ -35,7 +38,15 @@ typedef struct Run
 	double		area;			/* times 2 */
 	double		volume;			/* times 6 */
 	double		moment[3];		/* times 24 */
+	uint32_t	shell;
 } Run;
+
+/* Triangles of a chunk that have no area, the degenerate not counted. */
+typedef struct Flat
+{
+	uint32_t	count;
+	uint32_t	first;
+} Flat;
 
 /*
  * Adds a term so that what rounding loses is kept: Neumaier, "Rundungs-
@@ -145,6 +156,166 @@ add_triangle(const MfMesh *mesh, uint32_t t, const double centre[3],
 	return area <= longest * THINNEST;
 }
 
+/* The runs of a mesh, and what they are summed with. */
+typedef struct Summing
+{
+	const MfMesh *mesh;
+	const uint32_t *shell;		/* NULL: no volumes */
+	const uint8_t *mark;		/* may be NULL */
+	double		centre[3];
+	uint32_t	chunks;
+	uint32_t	first_chunk;	/* of this round */
+	uint64_t   *first_run;		/* of each chunk, and the end */
+	Run		   *run;			/* of this round's chunks */
+	uint64_t	room;			/* runs */
+	Flat	   *flat;			/* of each chunk */
+} Summing;
+
+/*
+ * Where the run ends that begins at t: at a chunk's end, before the next
+ * shell, or after RUN triangles.
+ */
+static inline uint32_t
+run_end(const Summing *s, uint32_t t)
+{
+	const uint32_t chunk_end = t - t % CHUNK + CHUNK;
+	uint32_t	end = t - t % RUN + RUN;
+	uint32_t	next = t + 1;
+
+	end = end < chunk_end ? end : chunk_end;
+	end = end < s->mesh->triangle_count ? end : s->mesh->triangle_count;
+	if (s->shell == NULL)
+		return end;
+	while (next < end && s->shell[next] == s->shell[t])
+		next++;
+	return next;
+}
+
+/* The end of a chunk. */
+static inline uint32_t
+chunk_end(const Summing *s, uint32_t chunk)
+{
+	const uint64_t end = (chunk + UINT64_C(1)) * CHUNK;
+
+	return end < s->mesh->triangle_count ? (uint32_t) end :
+		s->mesh->triangle_count;
+}
+
+/* 1. Counts the runs of a chunk. */
+static void
+count_runs(void *arg, uint32_t chunk)
+{
+	const Summing *s = arg;
+	const uint32_t end = chunk_end(s, chunk);
+	uint64_t	runs = 0;
+
+	for (uint32_t t = chunk * CHUNK; t < end; t = run_end(s, t))
+		runs++;
+	s->first_run[chunk] = runs;
+}
+
+/* 2. Sums up the runs of a chunk. */
+static void
+sum_runs(void *arg, uint32_t task)
+{
+	const Summing *s = arg;
+	const MfMesh *mesh = s->mesh;
+	const uint32_t chunk = s->first_chunk + task;
+	const uint32_t end = chunk_end(s, chunk);
+	Flat		flat = {0};
+	Run		   *run = s->run + (s->first_run[chunk] -
+								s->first_run[s->first_chunk]);
+
+	for (uint32_t t = chunk * CHUNK; t < end; run++)
+	{
+		const uint32_t until = run_end(s, t);
+
+		memset(run, 0, sizeof(*run));
+		run->shell = s->shell != NULL ? s->shell[t] : MF_NO_SHELL;
+		for (; t < until; t++)
+		{
+			if (mesh->triangle_count - t > AHEAD)
+				expect_triangle(mesh, t + AHEAD);
+			if (add_triangle(mesh, t, s->centre, s->mark != NULL &&
+							 (s->mark[t] & MF_MARK_TURNED) != 0, run) &&
+				!mf_mesh_degenerate(mesh->corners[t]) && flat.count++ == 0)
+				flat.first = t;
+		}
+	}
+	s->flat[chunk] = flat;
+}
+
+/* Adds the runs of a round to the sums, in the order of the file. */
+static void
+add_runs(const Summing *s, uint64_t runs, MfSum *area, MfSums *sums)
+{
+	for (uint64_t r = 0; r < runs; r++)
+	{
+		const Run  *run = &s->run[r];
+
+		mf_sum_add(area, run->area);
+		if (run->shell == MF_NO_SHELL)
+			continue;
+		mf_sum_add(&sums->shell[run->shell].volume, run->volume);
+		for (int i = 0; i < 3; i++)
+			mf_sum_add(&sums->shell[run->shell].moment[i], run->moment[i]);
+	}
+}
+
+/* Sums all runs up, as many chunks at a time as there is room for. */
+static void
+sum_all(MfJob *job, Summing *s, MfSums *sums)
+{
+	MfSum		area = {0};
+
+	while (s->first_chunk < s->chunks)
+	{
+		const uint64_t first = s->first_run[s->first_chunk];
+		uint32_t	last = s->first_chunk + 1;
+
+		while (last < s->chunks && s->first_run[last + 1] - first <= s->room)
+			last++;
+		mf_job_run(job, MF_STAGE_MEASURING,
+				   0.8 * s->first_chunk / s->chunks, 0.8 * last / s->chunks,
+				   last - s->first_chunk, sum_runs, s);
+		add_runs(s, s->first_run[last] - first, &area, sums);
+		s->first_chunk = last;
+	}
+	for (uint32_t c = 0; c < s->chunks; c++)
+	{
+		if (sums->zero_area == 0 && s->flat[c].count > 0)
+			sums->zero_area_first = s->flat[c].first;
+		sums->zero_area += s->flat[c].count;
+	}
+	sums->area = (area.sum + area.lost) / 2;
+}
+
+/* Counts the runs and makes room for them, or for an eighth of the worst. */
+static bool
+begin_runs(MfJob *job, Summing *s)
+{
+	const uint64_t enough = s->mesh->triangle_count / 8 + CHUNK;
+	uint64_t	first = 0;
+
+	s->first_run = mf_memory_alloc(&job->memory, (s->chunks + UINT64_C(1)) *
+								   sizeof(*s->first_run));
+	s->flat = mf_memory_alloc(&job->memory, s->chunks *
+							  (uint64_t) sizeof(*s->flat));
+	if (s->first_run == NULL || s->flat == NULL)
+		return mf_job_out_of_memory(job);
+	mf_pool_run(job->pool, s->chunks, count_runs, s);
+	for (uint32_t c = 0; c <= s->chunks; c++)
+	{
+		const uint64_t own = s->first_run[c];
+
+		s->first_run[c] = first;
+		first += own;
+	}
+	s->room = first < enough ? first : enough;
+	s->run = mf_memory_take(&job->memory, s->room * sizeof(*s->run));
+	return s->run != NULL || mf_job_out_of_memory(job);
+}
+
 /*
  * Sums a mesh up, in the file's unit; `mark` may be NULL.  Where `shell` is
  * not NULL, volumes and moments too, for each shell.  The caller frees the
@@ -154,9 +325,11 @@ bool
 mf_measure_sums(MfJob *job, const MfMesh *mesh, const uint32_t *shell,
 				uint32_t shell_count, const uint8_t *mark, MfSums *sums)
 {
-	MfSum		area = {0};
-	double		centre[3];
-	uint32_t	t = 0;
+	Summing		s = {
+		.mesh = mesh,.shell = shell,.mark = mark,
+		.chunks = (mesh->triangle_count + CHUNK - 1) / CHUNK
+	};
+	bool		good;
 
 	memset(sums, 0, sizeof(*sums));
 	if (shell != NULL)
@@ -168,38 +341,16 @@ mf_measure_sums(MfJob *job, const MfMesh *mesh, const uint32_t *shell,
 		sums->shell_room = shell_count;
 	}
 	for (int i = 0; i < 3; i++)
-		centre[i] = mesh->low[i] + (mesh->high[i] - mesh->low[i]) / 2;
-
-	while (t < mesh->triangle_count)
-	{
-		const uint32_t label = shell != NULL ? shell[t] : 0;
-		const uint32_t begin = t;
-		Run			run = {0};
-
-		if (t / MF_PROGRESS_ITEMS != (t + RUN) / MF_PROGRESS_ITEMS)
-			mf_job_progress(job, MF_STAGE_MEASURING, t, mesh->triangle_count);
-		for (; t < mesh->triangle_count && t - begin < RUN &&
-			 (shell == NULL || shell[t] == label); t++)
-		{
-			if (mesh->triangle_count - t > AHEAD)
-				expect_triangle(mesh, t + AHEAD);
-			if (add_triangle(mesh, t, centre,
-							 mark != NULL && (mark[t] & MF_MARK_TURNED) != 0,
-							 &run) &&
-				!mf_mesh_degenerate(mesh->corners[t]) &&
-				sums->zero_area++ == 0)
-				sums->zero_area_first = t;
-		}
-		mf_sum_add(&area, run.area);
-		if (shell != NULL && label != MF_NO_SHELL)
-		{
-			mf_sum_add(&sums->shell[label].volume, run.volume);
-			for (int i = 0; i < 3; i++)
-				mf_sum_add(&sums->shell[label].moment[i], run.moment[i]);
-		}
-	}
-	sums->area = (area.sum + area.lost) / 2;
-	return true;
+		s.centre[i] = mesh->low[i] + (mesh->high[i] - mesh->low[i]) / 2;
+	good = begin_runs(job, &s);
+	if (good)
+		sum_all(job, &s, sums);
+	mf_memory_free(&job->memory, s.run, s.room * sizeof(*s.run));
+	mf_memory_free(&job->memory, s.flat, s.chunks *
+				   (uint64_t) sizeof(*s.flat));
+	mf_memory_free(&job->memory, s.first_run, (s.chunks + UINT64_C(1)) *
+				   sizeof(*s.first_run));
+	return good;
 }
 
 /* Gives the shells' memory back. */

@@ -31,6 +31,14 @@ mf_take_looks(MfJob *job, uint64_t *own, uint64_t looks)
 	return true;
 }
 
+/* Says now and then that the work goes on; of that many items done. */
+static inline void
+mf_mend_progress(MfJob *job, uint64_t done)
+{
+	if (done % MF_PROGRESS_ITEMS == 0)
+		mf_job_progress(job, MF_STAGE_TOPOLOGY, 1, 1);
+}
+
 /* The length that is, for this mesh. */
 extern double mf_mesh_diagonal(const MfMesh *mesh);
 

@@ -1,360 +1,352 @@
 /*
  * obj.c
- *		Wavefront OBJ: vertices in lines of "v", polygons over their numbers
- *		in lines of "f".
+ *		Wavefront OBJ: vertices, and polygons over their numbers.
  *
- * Numbers count from 1, or backwards from the last vertex so far; a polygon
- * uses vertices that come before it.  Groups, materials, normals, textures,
- * lines and points say nothing about the shape, nor does a statement that is
- * not known.  Curved surfaces do, and a file that has some is not read.
+ * Groups, materials, normals, textures, lines and points say nothing about
+ * the shape, nor does a statement that is not known.  Curved surfaces do, and
+ * a file that has some is not read.
  *
- * Vertices are kept as they come, and welded when all are known: a file has
- * several of the same place where textures meet.
+ * The file is read in waves of some pieces each (obj_piece.c).  What a wave
+ * has found is put into the mesh in the order of the file: triangles at once,
+ * larger polygons as their corners, in the room of their triangles, to be
+ * split when all vertices are known.  The mesh is welded last: a file has
+ * several vertices of the same place where textures meet.
  */
 #include <string.h>
 
+#include "obj.h"
 #include "polygon.h"
 #include "text.h"
+
+/* Pieces that are read before any of them is put into the mesh. */
+#define WAVE	8
+
+/*
+ * The shortest vertex is "v 0 0 0", the shortest polygon "f 1 2 3", each with
+ * an end of line; so much fits into a piece of some bytes at the most.
+ */
+#define MOST_STATEMENTS(bytes)	((bytes) / 8 + 1)
+#define MOST_CORNERS(bytes)		((bytes) / 2 + 1)
 
 /* A usual file has about so many bytes for each of these. */
 #define USUAL_VERTEX_BYTES		80
 #define USUAL_TRIANGLE_BYTES	40
 
-/* Bytes between two looks at the progress. */
-#define PROGRESS_BYTES	(1 << 20)
-
-/* Numbers of a vertex: place, weight, a colour and how much it covers. */
-#define MOST_NUMBERS	8
+/* A polygon to be split: its corners are where its triangles will be. */
+typedef struct Polygon
+{
+	uint32_t	triangle;
+	uint32_t	count;
+} Polygon;
 
 typedef struct Reader
 {
 	MfJob	   *job;
 	MfMesh	   *mesh;
-	const char *at;				/* what comes next */
+	const char *at;				/* the next wave */
 	const char *end;
-	const char *word;			/* the word that was read last */
-	size_t		length;
-	const char *next_progress;
-	MfPolygon	polygon;
+	uint64_t	piece_bytes;	/* that room has been made for */
+	uint32_t	pieces;			/* of this wave */
+	MfObjPiece	piece[WAVE];
+	uint64_t	before[WAVE];	/* vertices before each piece */
+	uint64_t	triangles[WAVE];	/* and triangles */
+	uint64_t	polygons[WAVE]; /* and polygons to be split */
+	bool		bad[WAVE];		/* goes back behind the first vertex */
+	int64_t		highest;		/* number of a vertex used so far */
+	Polygon    *polygon;
+	uint64_t	polygon_count;
+	uint64_t	polygon_room;
 } Reader;
 
-/* Curved surfaces, and whatever another file has to say. */
-static const char *const not_read[] = {
-	"surf", "bsp", "bzp", "cdc", "cdp", "res", "call"
-};
-
-/* What a byte can be; most are looked at two or three times. */
-#define BLANK		1
-#define LINE_END	2
-#define BACKSLASH	4
-#define CORNER		8			/* in a corner, behind its first number */
-
-static const uint8_t kinds[256] = {
-	[' '] = BLANK,['\t'] = BLANK,['\v'] = BLANK,['\f'] = BLANK,
-	['\n'] = LINE_END,['\r'] = LINE_END,['\\'] = BACKSLASH,
-	['0'] = CORNER,['1'] = CORNER,['2'] = CORNER,['3'] = CORNER,
-	['4'] = CORNER,['5'] = CORNER,['6'] = CORNER,['7'] = CORNER,
-	['8'] = CORNER,['9'] = CORNER,['+'] = CORNER,['-'] = CORNER,
-	['/'] = CORNER
-};
-
-/* Is this byte of one of these kinds? */
-static inline bool
-is(char c, uint8_t any)
+/* Makes room for what can be in one piece. */
+static bool
+reserve_piece(Reader *r, MfObjPiece *piece)
 {
-	return (kinds[(uint8_t) c] & any) != 0;
+	MfMemory   *memory = &r->job->memory;
+
+	piece->vertex_room = piece->face_room =
+		(uint32_t) MOST_STATEMENTS(r->piece_bytes);
+	piece->corner_room = (uint32_t) MOST_CORNERS(r->piece_bytes);
+	piece->vertex = mf_memory_alloc(memory, piece->vertex_room *
+									sizeof(*piece->vertex));
+	piece->corner = mf_memory_alloc(memory, piece->corner_room *
+									sizeof(*piece->corner));
+	piece->face = mf_memory_alloc(memory, piece->face_room *
+								  sizeof(*piece->face));
+	return (piece->vertex != NULL && piece->corner != NULL &&
+			piece->face != NULL) || mf_job_out_of_memory(r->job);
 }
 
-/*
- * Where the line goes on, if the backslash at p is the last of its line;
- * else NULL.
- */
+static void
+free_piece(Reader *r, MfObjPiece *piece)
+{
+	MfMemory   *memory = &r->job->memory;
+
+	mf_memory_free(memory, piece->vertex, piece->vertex_room *
+				   sizeof(*piece->vertex));
+	mf_memory_free(memory, piece->corner, piece->corner_room *
+				   sizeof(*piece->corner));
+	mf_memory_free(memory, piece->face, piece->face_room *
+				   sizeof(*piece->face));
+	memset(piece, 0, sizeof(*piece));
+}
+
+/* Where a piece ends that begins here: where a statement does. */
 static const char *
-continued(const Reader *r, const char *p)
+find_cut(const Reader *r, const char *from)
 {
-	for (p++; p < r->end && is(*p, BLANK); p++)
-		;
-	if (p == r->end)
-		return p;
-	if (!is(*p, LINE_END))
-		return NULL;
-	if (*p == '\r' && p + 1 < r->end && p[1] == '\n')
-		p++;
-	return p + 1;
+	const char *p = from;
+
+	if ((uint64_t) (r->end - from) <= r->piece_bytes)
+		return r->end;
+	for (p += r->piece_bytes; p < r->end; p++)
+	{
+		if (!mf_text_is_line_end(*p) || mf_obj_goes_on(from, p))
+			continue;
+		if (*p == '\r' && p + 1 < r->end && p[1] == '\n')
+			p++;
+		return p + 1;
+	}
+	return r->end;
+}
+
+/* A task: reads a piece. */
+static void
+read_piece(void *arg, uint32_t task)
+{
+	Reader	   *r = arg;
+
+	mf_obj_read_piece(&r->piece[task], NULL);
 }
 
 /*
- * Reads the next word of a statement; at its end, or where a comment begins,
- * it is empty.  A backslash at the end of a line is white space.
+ * Refuses what is wrong in a piece that has been found to have something.
+ * False.
  */
-static inline void
-next_word(Reader *r)
+static bool
+refuse_piece(Reader *r, uint32_t piece)
 {
-	const char *p = r->at;
+	const MfObjCheck check = {
+		.job = r->job,.before = r->before[piece],.all = UINT64_MAX
+	};
 
-	for (;;)
+	return mf_obj_read_piece(&r->piece[piece], &check) && false;
+}
+
+/* A task: puts a piece into the mesh, where there is room. */
+static void
+put_piece(void *arg, uint32_t task)
+{
+	Reader	   *r = arg;
+	const MfObjPiece *piece = &r->piece[task];
+	const int64_t before = (int64_t) r->before[task];
+	const int64_t *corner = piece->corner;
+	uint64_t	triangle = r->triangles[task];
+	uint64_t	polygon = r->polygons[task];
+
+	r->bad[task] = false;
+	memcpy(r->mesh->wide_at + before, piece->vertex,
+		   piece->vertices * sizeof(*piece->vertex));
+	for (uint32_t f = 0; f < piece->faces; f++)
 	{
-		const char *more;
+		const uint32_t count = piece->face[f];
+		uint32_t   *to = r->mesh->corners[triangle];
 
-		while (p < r->end && is(*p, BLANK))
-			p++;
-		if (p == r->end || *p != '\\' || (more = continued(r, p)) == NULL)
-			break;
-		p = more;
+		for (uint32_t i = 0; i < count; i++)
+		{
+			int64_t		vertex = corner[i];
+
+			if (vertex < -MF_OBJ_BACKWARDS)
+				vertex += 2 * MF_OBJ_BACKWARDS + before;
+			r->bad[task] |= vertex < 0;
+			to[i] = (uint32_t) vertex;
+		}
+		if (count > 3)
+		{
+			r->polygon[polygon].triangle = (uint32_t) triangle;
+			r->polygon[polygon++].count = count;
+		}
+		corner += count;
+		triangle += count - 2;
 	}
-	r->word = p;
-	if (p < r->end && *p != '#')
-		while (p < r->end && (!is(*p, BLANK | LINE_END | BACKSLASH) ||
-							  (*p == '\\' && continued(r, p) == NULL)))
-			p++;
-	r->length = p - r->word;
-	r->at = p;
 }
 
-/* Skips the rest of the line. */
-static inline void
-skip_line(Reader *r)
-{
-	const char *p = r->at;
-
-	while (p < r->end && !is(*p, LINE_END))
-		p++;
-	r->at = p;
-}
-
-/* Refuses the last word where a number was due; false. */
+/* Makes room for some more polygons to be split. */
 static bool
-refuse_number(Reader *r, MfNumberResult result, int read)
+reserve_polygons(Reader *r, uint64_t room)
 {
-	if (r->length == 0)
-		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-							  "a vertex with %d coordinates instead of three.",
-							  read);
-	if (result != MF_NUMBER_MALFORMED)
-		return mf_text_refuse_number(r->job, r->word, r->length, result);
-	return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-						  "\"%.*s\" found, where a coordinate should be.",
-						  mf_text_shown(r->length), r->word);
+	Polygon    *grown;
+
+	if (room <= r->polygon_room)
+		return true;
+	room += room / 2;
+	grown = mf_memory_grow(&r->job->memory, r->polygon,
+						   r->polygon_room * sizeof(*grown),
+						   room * sizeof(*grown));
+	if (grown == NULL)
+		return mf_job_out_of_memory(r->job);
+	r->polygon = grown;
+	r->polygon_room = room;
+	return true;
 }
 
-/* Reads a vertex; its "v" has been read. */
+/* Counts what the wave has found, piece by piece, and makes room for it. */
 static bool
-read_vertex(Reader *r)
+count_wave(Reader *r)
 {
 	MfMesh	   *mesh = r->mesh;
-	double	   *at;
+	uint64_t	vertices = mesh->vertex_count;
+	uint64_t	triangles = mesh->triangle_count;
 
-	/* Room for one more has to be asked for in 64 bits. */
-	if (mesh->vertex_count == mesh->vertex_room &&
-		!mf_mesh_reserve_vertices(r->job, mesh,
-								  mesh->vertex_count + UINT64_C(1)))
-		return false;
-	if (mesh->vertex_count == mesh->vertex_room)
+	for (uint32_t i = 0; i < r->pieces; i++)
+	{
+		const MfObjPiece *piece = &r->piece[i];
+
+		r->before[i] = vertices;
+		r->triangles[i] = triangles;
+		r->polygons[i] = r->polygon_count;
+		if (piece->failed)
+			return refuse_piece(r, i);
+		vertices += piece->vertices;
+		triangles += piece->triangles;
+		r->polygon_count += piece->polygons;
+		if (piece->highest > r->highest)
+			r->highest = piece->highest;
+
+		/* Where a piece has stopped, the next wave begins. */
+		r->at = piece->stopped;
+		if (r->at < piece->to)
+			r->pieces = i + 1;
+	}
+	if (triangles > r->job->max_triangles || vertices > UINT32_MAX - 1)
 		return mf_job_too_many(r->job, 0);
-	at = mesh->wide_at[mesh->vertex_count];
-	for (int i = 0; i < 3; i++)
-	{
-		MfNumberResult result;
-
-		next_word(r);
-		result = mf_number_parse(r->word, r->length, &at[i]);
-		if (result != MF_NUMBER_OK)
-			return refuse_number(r, result, i);
-	}
-	mesh->vertex_count++;
-
-	/* A weight is for curves, and a colour is not measured. */
-	for (int i = 3; next_word(r), r->length > 0; i++)
-	{
-		double		ignored;
-		MfNumberResult result;
-
-		result = mf_number_parse(r->word, r->length, &ignored);
-		if (result == MF_NUMBER_MALFORMED || result == MF_NUMBER_COMMA)
-			return refuse_number(r, result, i);
-		if (i == MOST_NUMBERS)
-			return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-								  "a vertex with more than %d numbers.",
-								  MOST_NUMBERS);
-	}
+	if (!mf_mesh_reserve_vertices(r->job, mesh, vertices) ||
+		!mf_mesh_reserve_triangles(r->job, mesh, triangles) ||
+		!reserve_polygons(r, r->polygon_count))
+		return false;
+	mesh->vertex_count = (uint32_t) vertices;
+	mesh->triangle_count = (uint32_t) triangles;
 	return true;
 }
 
-/* Refuses the last word where a corner of a polygon was due; false. */
+/* Reads the next pieces, and puts them into the mesh. */
 static bool
-refuse_corner(Reader *r)
+read_wave(Reader *r)
 {
-	return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-						  "\"%.*s\" found, where the number of a vertex "
-						  "should be.", mf_text_shown(r->length), r->word);
+	const char *from = r->at;
+
+	mf_job_progress(r->job, MF_STAGE_READING,
+					r->at - (const char *) r->job->bytes, r->job->size);
+	for (r->pieces = 0; r->pieces < WAVE && from < r->end; r->pieces++)
+	{
+		MfObjPiece *piece = &r->piece[r->pieces];
+
+		if (piece->vertex == NULL && !reserve_piece(r, piece))
+			return false;
+		piece->from = from;
+		piece->to = from = find_cut(r, from);
+	}
+	mf_pool_run(r->job->pool, r->pieces, read_piece, r);
+	if (!count_wave(r))
+		return false;
+	mf_pool_run(r->job->pool, r->pieces, put_piece, r);
+	for (uint32_t i = 0; i < r->pieces; i++)
+		if (r->bad[i])
+			return refuse_piece(r, i);
+	return true;
 }
 
 /*
- * The vertex that the last word names: "1", "-1", "1/2", "1//3" or "1/2/3",
- * of which only the first number counts.
+ * Refuses the first number of a vertex that is not there, when it is known
+ * that there is one; false.
  */
-static inline bool
-parse_corner(Reader *r, uint32_t *vertex)
+static bool
+refuse_highest(Reader *r, const char *from)
 {
-	const char *p = r->word;
-	const char *const end = p + r->length;
-	const uint64_t count = r->mesh->vertex_count;
-	const bool	backwards = *p == '-';
-	const char *digits;
-	uint64_t	number = 0;
-	int			slashes = 0;
+	MfObjPiece *piece = &r->piece[0];
+	MfObjCheck	check = {.job = r->job,.all = r->mesh->vertex_count};
 
-	p += backwards || *p == '+';
-	digits = p;
-	for (; p < end && (unsigned char) (*p - '0') < 10; p++)
-		if (number <= UINT32_MAX)
-			number = number * 10 + (unsigned char) (*p - '0');
-	if (p == digits || (p < end && *p != '/'))
-		return refuse_corner(r);
-	for (; p < end; p++)
+	for (piece->from = from; piece->from < r->end;
+		 piece->from = piece->stopped)
 	{
-		slashes += *p == '/';
-		if (!is(*p, CORNER))
-			return refuse_corner(r);
+		piece->to = find_cut(r, piece->from);
+		if (!mf_obj_read_piece(piece, &check))
+			return false;
+		check.before += piece->vertices;
 	}
-	if (slashes > 2)
-		return refuse_corner(r);
-	if (number == 0)
-		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-							  "vertex 0 is used; vertices count from 1.");
-	if (number > count)
-		return mf_text_refuse(r->job, r->word, MF_ERROR_MALFORMED,
-							  "vertex %.*s is used, where there are %llu "
-							  "vertices so far.",
-							  (int) (digits - r->word) +
-							  mf_text_shown(end - digits), r->word,
-							  (unsigned long long) count);
-	*vertex = (uint32_t) (backwards ? count - number : number - 1);
-	return true;
+	return false;
 }
 
-/* Reads a polygon; its "f" has been read. */
+/* Splits the polygons. */
 static bool
-read_face(Reader *r)
+split_polygons(Reader *r)
 {
-	MfPolygon  *polygon = &r->polygon;
-	const char *line = r->at;
+	MfPolygon	polygon;
+	bool		good = true;
 
-	polygon->count = 0;
-	for (next_word(r); r->length > 0; next_word(r))
+	mf_polygon_begin(&polygon);
+	for (uint64_t p = 0; good && p < r->polygon_count; p++)
 	{
-		if (polygon->count == MF_MAX_POLYGON_CORNERS)
-			return mf_text_refuse(r->job, line, MF_ERROR_UNSUPPORTED,
-								  "a polygon with more than %d corners.  "
-								  "Please export the model with triangles.",
-								  MF_MAX_POLYGON_CORNERS);
-		if (polygon->count == polygon->room &&
-			!mf_polygon_reserve(r->job, polygon, polygon->count + 16))
-			return false;
-		if (!parse_corner(r, &polygon->corner[polygon->count].vertex))
-			return false;
-		polygon->count++;
+		const Polygon *from = &r->polygon[p];
+		const uint32_t *corner = r->mesh->corners[from->triangle];
+
+		if (p % MF_PROGRESS_ITEMS == 0)
+			mf_job_progress(r->job, MF_STAGE_READING, p, r->polygon_count);
+		good = from->count <= polygon.room ||
+			mf_polygon_reserve(r->job, &polygon, from->count);
+		for (uint32_t i = 0; good && i < from->count; i++)
+			polygon.corner[i].vertex = corner[i];
+		polygon.count = from->count;
+		good = good && mf_polygon_put(r->job, r->mesh, &polygon,
+									  from->triangle);
 	}
-	if (polygon->count < 3)
-		return mf_text_refuse(r->job, line, MF_ERROR_MALFORMED,
-							  "a polygon with %u corners instead of three "
-							  "or more.", polygon->count);
-	return mf_polygon_add(r->job, r->mesh, polygon);
+	mf_polygon_end(r->job, &polygon);
+	return good;
 }
 
-/* Skips a statement without a meaning for the shape, or refuses it. */
+/* All steps that may be refused. */
 static bool
-skip_statement(Reader *r)
+work_through(Reader *r)
 {
+	MfJob	   *job = r->job;
 	const char *from = r->at;
-	size_t		length;
+	uint64_t	triangles = job->size / USUAL_TRIANGLE_BYTES + 1;
 
-	while (r->at < r->end && !is(*r->at, BLANK | LINE_END))
-		r->at++;
-	length = r->at - from;
-	for (size_t i = 0; i < sizeof(not_read) / sizeof(not_read[0]); i++)
-		if (length == strlen(not_read[i]) &&
-			memcmp(from, not_read[i], length) == 0)
-			return mf_text_refuse(r->job, from, MF_ERROR_UNSUPPORTED,
-								  "the statement \"%s\" is for what is not "
-								  "made of flat faces.  Please export the "
-								  "model with triangles.", not_read[i]);
-	skip_line(r);
-	return true;
-}
-
-/* Is the next statement this letter? */
-static inline bool
-at_statement(const Reader *r, char letter)
-{
-	const char *p = r->at;
-
-	return *p == letter &&
-		(p + 1 == r->end || is(p[1], BLANK | LINE_END | BACKSLASH));
-}
-
-/* Reads all statements. */
-static bool
-read_statements(Reader *r)
-{
-	const char *const from = (const char *) r->job->bytes;
-
-	for (;;)
-	{
-		bool		good;
-
-		while (r->at < r->end && is(*r->at, BLANK | LINE_END))
-			r->at++;
-		if (r->at >= r->next_progress)
-		{
-			mf_job_progress(r->job, MF_STAGE_READING, r->at - from,
-							r->job->size);
-			r->next_progress = r->at + PROGRESS_BYTES;
-		}
-		if (r->at == r->end)
-			return true;
-		if (at_statement(r, 'v'))
-		{
-			r->at++;
-			good = read_vertex(r);
-		}
-		else if (at_statement(r, 'f'))
-		{
-			r->at++;
-			good = read_face(r);
-		}
-		else
-			good = skip_statement(r);
-		if (!good)
+	if (triangles > job->max_triangles)
+		triangles = job->max_triangles;
+	if (!mf_mesh_reserve_triangles(job, r->mesh, triangles) ||
+		!mf_mesh_reserve_vertices(job, r->mesh,
+								  job->size / USUAL_VERTEX_BYTES + 1))
+		return false;
+	while (r->at < r->end)
+		if (!read_wave(r))
 			return false;
-		skip_line(r);
-	}
+	if (r->highest >= (int64_t) r->mesh->vertex_count)
+		return refuse_highest(r, from);
+	return split_polygons(r);
 }
 
 /* Reads a file that detection has found to be OBJ. */
 bool
 mf_obj_read(MfJob *job, MfMesh *mesh)
 {
-	uint64_t	triangles = job->size / USUAL_TRIANGLE_BYTES + 1;
 	Reader		r = {
-		.job = job,.mesh = mesh,.at = (const char *) job->bytes
+		.job = job,.mesh = mesh,.at = (const char *) job->bytes,
+		.piece_bytes = MF_OBJ_PIECE_BYTES,.highest = -1
 	};
 	bool		good;
 
 	r.end = r.at + job->size;
-	r.next_progress = r.at + PROGRESS_BYTES;
+	if (job->size < r.piece_bytes)
+		r.piece_bytes = job->size;
 	if (job->size >= 3 && memcmp(r.at, "\357\273\277", 3) == 0)
 		r.at += 3;
-	if (triangles > job->max_triangles)
-		triangles = job->max_triangles;
-
 	mesh->wide = true;
-	mf_polygon_begin(&r.polygon);
-	good = mf_mesh_reserve_triangles(job, mesh, triangles) &&
-		mf_mesh_reserve_vertices(job, mesh,
-								 job->size / USUAL_VERTEX_BYTES + 1) &&
-		read_statements(&r);
-	mf_polygon_end(job, &r.polygon);
+	good = work_through(&r);
+	for (int i = 0; i < WAVE; i++)
+		free_piece(&r, &r.piece[i]);
+	mf_memory_free(&job->memory, r.polygon,
+				   r.polygon_room * sizeof(*r.polygon));
 	if (good && mesh->triangle_count == 0)
 	{
 		mf_refuse(job->refusal, MF_ERROR_EMPTY,

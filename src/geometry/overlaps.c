@@ -154,6 +154,18 @@ send_row(void *arg, uint32_t task)
 	}
 }
 
+/* Do too many lines of the rows so far have no answer? */
+static bool
+find_nothing(void *arg, uint32_t done)
+{
+	const Grid *grid = arg;
+	double		unknown = (double) done * grid->side;
+
+	for (uint32_t r = 0; r < done; r++)
+		unknown -= grid->row[r].known;
+	return unknown > MF_UNKNOWN_SHARE * grid->side * grid->side;
+}
+
 /* How many bodies overlap, at least: one that does so itself is one. */
 static int64_t
 count_bodies(const Grid *grid)
@@ -234,7 +246,7 @@ mf_overlaps_measure(const MfRays *rays, MfMeasurement *m)
 	good = grid.row != NULL && grid.concerned != NULL;
 	if (good)
 	{
-		mf_rays_run(rays, grid.side, send_row, &grid, 75, 90);
+		mf_rays_run(rays, grid.side, send_row, find_nothing, &grid, 75, 90);
 		book_overlap(&grid, m);
 	}
 	mf_memory_free(memory, grid.concerned, scene->instance_count);

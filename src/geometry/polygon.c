@@ -460,28 +460,58 @@ mf_polygon_split(MfPolygon *polygon, const double (*vertex)[3],
 }
 
 /*
- * Adds a polygon of three corners or more to a mesh, whose vertices are
- * doubles.  False: refused, for too many triangles.
+ * Refuses a polygon that the budget did not reach to split: its area could be
+ * anything.  False.
  */
+static bool
+refuse_hard(MfJob *job, const MfPolygon *polygon)
+{
+	mf_refuse(job->refusal, MF_ERROR_UNSUPPORTED,
+			  "The model has polygons that are too hard to split, one of them "
+			  "with %u corners.  Please export the model with triangles.",
+			  polygon->count);
+	return false;
+}
+
+/*
+ * Puts the triangles of a polygon of three corners or more into a mesh, from
+ * this one on; there is room, and the vertices are doubles.  False: refused,
+ * because the budget for splitting is spent.
+ */
+bool
+mf_polygon_put(MfJob *job, MfMesh *mesh, MfPolygon *polygon,
+			   uint32_t triangle)
+{
+	uint32_t	(*to)[3] = mesh->corners + triangle;
+
+	if (polygon->count == 3)
+	{
+		for (int i = 0; i < 3; i++)
+			(*to)[i] = polygon->corner[i].vertex;
+		return true;
+	}
+	if (mf_polygon_split(polygon, (const double (*)[3]) mesh->wide_at, to))
+		return true;
+	if (polygon->looks_left == 0)
+		return refuse_hard(job, polygon);
+	if (job->crossed_polygons++ == 0)
+		memcpy(job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
+			   sizeof(job->crossed_at));
+	return true;
+}
+
+/* Adds a polygon to a mesh; false: refused, also for too many triangles. */
 bool
 mf_polygon_add(MfJob *job, MfMesh *mesh, MfPolygon *polygon)
 {
-	const uint64_t after = mesh->triangle_count + (uint64_t) polygon->count - 2;
-	uint32_t	(*triangle)[3];
+	const uint32_t before = mesh->triangle_count;
+	const uint64_t after = before + (uint64_t) polygon->count - 2;
 
 	if (after > job->max_triangles)
 		return mf_job_too_many(job, 0);
 	if (after > mesh->triangle_room &&
 		!mf_mesh_reserve_triangles(job, mesh, after))
 		return false;
-	triangle = mesh->corners + mesh->triangle_count;
-	if (polygon->count == 3)
-		for (int i = 0; i < 3; i++)
-			(*triangle)[i] = polygon->corner[i].vertex;
-	else if (!mf_polygon_split(polygon, (const double (*)[3]) mesh->wide_at,
-							   triangle) && job->crossed_polygons++ == 0)
-		memcpy(job->crossed_at, mesh->wide_at[polygon->corner[0].vertex],
-			   sizeof(job->crossed_at));
 	mesh->triangle_count = (uint32_t) after;
-	return true;
+	return mf_polygon_put(job, mesh, polygon, before);
 }

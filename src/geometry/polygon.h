@@ -8,7 +8,7 @@
 #include "mesh.h"
 
 /* A polygon of more corners is refused. */
-#define MF_MAX_POLYGON_CORNERS	10000
+#define MF_MAX_POLYGON_CORNERS	100000
 
 typedef struct MfPolygonCorner
 {
@@ -36,6 +36,8 @@ extern bool mf_polygon_reserve(MfJob *job, MfPolygon *polygon, uint32_t room);
 extern bool mf_polygon_split(MfPolygon *polygon, const double (*vertex)[3],
 							 uint32_t (*triangle)[3]);
 extern bool mf_polygon_add(MfJob *job, MfMesh *mesh, MfPolygon *polygon);
+extern bool mf_polygon_put(MfJob *job, MfMesh *mesh, MfPolygon *polygon,
+						   uint32_t triangle);
 extern void mf_polygon_end(MfJob *job, MfPolygon *polygon);
 
 #endif							/* MF_POLYGON_H */

@@ -511,22 +511,25 @@ mf_polytope_extend(MfPolytope *h, uint32_t begin)
 	return insert_points(h, begin) ? MF_POLYTOPE_SOLID : MF_POLYTOPE_UNKNOWN;
 }
 
-/* Bytes for all arrays, and where they are in a block. */
+/* Bytes for all arrays. */
 static uint64_t
+block_bytes(const MfPolytope *h)
+{
+	return h->face_room * (sizeof(*h->face) + 4 * sizeof(uint32_t)) +
+		h->point_room * (sizeof(uint32_t) + sizeof(*h->point));
+}
+
+/* Lays them out in a block. */
+static void
 lay_out(MfPolytope *h, char *block)
 {
-	const uint64_t faces = h->face_room;
-	const uint64_t points = h->point_room;
-
 	h->face = (MfPolytopeFace *) block;
-	h->stamp = (uint32_t *) (h->face + faces);
-	h->free = h->stamp + faces;
-	h->removed = h->free + faces;
-	h->pending = h->removed + faces;
-	h->spoke = h->pending + faces;
-	h->point = (MfPolytopePoint *) (h->spoke + points);
-	return faces * (sizeof(*h->face) + 4 * sizeof(uint32_t)) +
-		points * (sizeof(uint32_t) + sizeof(*h->point));
+	h->stamp = (uint32_t *) (h->face + h->face_room);
+	h->free = h->stamp + h->face_room;
+	h->removed = h->free + h->face_room;
+	h->pending = h->removed + h->face_room;
+	h->spoke = h->pending + h->face_room;
+	h->point = (MfPolytopePoint *) (h->spoke + h->point_room);
 }
 
 /* Takes room; see polytope.h. */
@@ -538,7 +541,7 @@ mf_polytope_reserve(MfJob *job, MfPolytope *h, uint32_t points)
 	/* Twice as many faces as points, and a cone beside what it replaces. */
 	grown.point_room = points;
 	grown.face_room = 3 * points + 8;
-	grown.bytes = lay_out(&grown, NULL);
+	grown.bytes = block_bytes(&grown);
 	grown.block = mf_memory_alloc(&job->memory, grown.bytes);
 	if (grown.block == NULL)
 		return mf_job_out_of_memory(job);

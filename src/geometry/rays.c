@@ -20,7 +20,7 @@
 
 typedef struct Round
 {
-	void		(*work) (void *arg, uint32_t task);
+	MfTask		work;
 	void	   *arg;
 	uint32_t	first;
 } Round;
@@ -30,6 +30,9 @@ typedef struct Sending
 	const MfRays *rays;
 	MfSamples  *samples;
 	MfSampleLine line;
+	double		all;			/* weight */
+	double		unknown;
+	uint32_t	seen;			/* samples that these are of */
 } Sending;
 
 /* A sample's point and normal; see rays.h. */
@@ -80,13 +83,13 @@ run_task(void *arg, uint32_t task)
 
 /* Runs tasks in rounds; see rays.h. */
 void
-mf_rays_run(const MfRays *rays, uint32_t tasks,
-			void (*work) (void *arg, uint32_t task), void *arg,
-			int from, int until)
+mf_rays_run(const MfRays *rays, uint32_t tasks, MfTask work,
+			MfHopeless hopeless, void *arg, int from, int until)
 {
 	Round		round = {.work = work,.arg = arg};
 
-	for (; round.first < tasks; round.first += ROUND)
+	for (; round.first < tasks && !hopeless(arg, round.first);
+		 round.first += ROUND)
 	{
 		mf_job_progress(rays->job, MF_STAGE_WALLS, from * (uint64_t) tasks +
 						(until - from) * (uint64_t) round.first,
@@ -118,6 +121,19 @@ send_task(void *arg, uint32_t task)
 	}
 }
 
+/* Do too many of the lines so far find nothing? */
+static bool
+find_nothing(void *arg, uint32_t done)
+{
+	Sending    *sending = arg;
+	const MfSamples *samples = sending->samples;
+
+	for (; sending->seen < done * MF_LINES_OF_TASK; sending->seen++)
+		if (!(samples->sample[sending->seen].length >= 0))
+			sending->unknown += samples->sample[sending->seen].weight;
+	return sending->unknown > MF_UNKNOWN_SHARE * sending->all;
+}
+
 /* Sends a line for each sample; see rays.h. */
 void
 mf_rays_send(const MfRays *rays, MfSamples *samples, MfSampleLine line,
@@ -125,8 +141,14 @@ mf_rays_send(const MfRays *rays, MfSamples *samples, MfSampleLine line,
 {
 	Sending		sending = {.rays = rays,.samples = samples,.line = line};
 
+	for (uint32_t k = 0; k < samples->count; k++)
+	{
+		samples->sample[k].length = -1;
+		sending.all += samples->sample[k].weight;
+	}
 	mf_rays_run(rays, (samples->count + MF_LINES_OF_TASK - 1) /
-				MF_LINES_OF_TASK, send_task, &sending, from, until);
+				MF_LINES_OF_TASK, send_task, find_nothing, &sending, from,
+				until);
 }
 
 /* All that needs the trees; false: no memory. */

@@ -11,8 +11,8 @@
 
 /* Lines of one task, the looks of a task for each, and of a single line. */
 #define MF_LINES_OF_TASK	256
-#define MF_LOOKS_OF_LINE	1000
-#define MF_LOOKS_AT_MOST	30000
+#define MF_LOOKS_OF_LINE	400
+#define MF_LOOKS_AT_MOST	20000
 
 /* More than this share of the lines without an answer: not known. */
 #define MF_UNKNOWN_SHARE	0.02
@@ -32,17 +32,20 @@ typedef struct MfRays
 typedef double (*MfSampleLine) (const MfRays *rays, const MfSample *sample,
 								uint64_t *looks);
 
+/* Has what the tasks before `done` found decided that it is of no use? */
+typedef bool (*MfHopeless) (void *arg, uint32_t done);
+
 /*
- * Runs tasks as mf_pool_run does, in rounds, and tells how far this stage is
- * from one percent to another.
+ * Runs tasks as mf_pool_run does, in rounds of a fixed size, and tells how far
+ * this stage is from one percent to another.  Ends early where it is hopeless.
  */
-extern void mf_rays_run(const MfRays *rays, uint32_t tasks,
-						void (*work) (void *arg, uint32_t task), void *arg,
-						int from, int until);
+extern void mf_rays_run(const MfRays *rays, uint32_t tasks, MfTask work,
+						MfHopeless hopeless, void *arg, int from, int until);
 
 /*
  * Sends a line for each sample, in tasks that share their looks, and puts
- * what it finds into its length.
+ * what it finds into its length.  Where too many find nothing, the rest is
+ * left out.
  */
 extern void mf_rays_send(const MfRays *rays, MfSamples *samples,
 						 MfSampleLine line, int from, int until);

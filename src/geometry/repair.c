@@ -38,6 +38,13 @@ need_marks(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 	return true;
 }
 
+/* The same, where there are marks already. */
+static bool
+extend_marks(MfJob *job, const MfMesh *mesh, MfSurface *surface)
+{
+	return surface->mark == NULL || need_marks(job, mesh, surface);
+}
+
 /* Keeps the corners of a triangle. */
 static void
 keep_corners(const MfMesh *mesh, uint32_t t, uint32_t corner[3])
@@ -262,7 +269,7 @@ fill_holes(MfJob *job, MfMesh *mesh, MfSurface *surface, const MfLoops *loops)
 		!turn_triangles(job, mesh, surface))
 		return false;
 	if (surface->closed)
-		return surface->mark == NULL || need_marks(job, mesh, surface);
+		return true;
 	surface->holes.filled = false;
 	mesh->triangle_count = triangles;
 	return match_again(job, mesh, surface) &&
@@ -298,9 +305,11 @@ close_surface(MfJob *job, MfMesh *mesh, MfSurface *surface, MfLoops *loops)
 		(!mf_loops_find(job, mesh, &surface->edges, loops) ||
 		 !split_edges(job, mesh, surface, loops)))
 		return false;
-	return turn_triangles(job, mesh, surface) &&
+	return extend_marks(job, mesh, surface) &&
+		turn_triangles(job, mesh, surface) &&
 		(surface->now.boundary == 0 ||
-		 fill_holes(job, mesh, surface, loops));
+		 fill_holes(job, mesh, surface, loops)) &&
+		extend_marks(job, mesh, surface);
 }
 
 /*

@@ -5,10 +5,15 @@
  * qsort of the C library may allocate, and may ask the system how much
  * memory it has; neither is allowed behind the sandbox's filter.
  */
+#include <string.h>
+
 #include "mesh.h"
 
 /* Up to so many words, insertion sort is the fastest. */
-#define FEW	32
+#define FEW		32
+
+/* Up to so many, a radix sort's counters cost more than they bring. */
+#define SOME	1024
 
 static void
 sift_down(uint64_t *words, size_t root, size_t count)
@@ -31,26 +36,10 @@ sift_down(uint64_t *words, size_t root, size_t count)
 	words[root] = word;
 }
 
-/*
- * Sorts in ascending order.  Heap sort above a few words: whoever makes a
- * file can make any order, and n log n is its worst, too.
- */
-void
-mf_sort_words(uint64_t *words, size_t count)
+/* Heap sort: n log n at its worst, too. */
+static void
+sort_some(uint64_t *words, size_t count)
 {
-	if (count <= FEW)
-	{
-		for (size_t i = 1; i < count; i++)
-		{
-			uint64_t	word = words[i];
-			size_t		at = i;
-
-			for (; at > 0 && words[at - 1] > word; at--)
-				words[at] = words[at - 1];
-			words[at] = word;
-		}
-		return;
-	}
 	for (size_t root = count / 2; root-- > 0;)
 		sift_down(words, root, count);
 	for (size_t last = count - 1; last > 0; last--)
@@ -61,4 +50,74 @@ mf_sort_words(uint64_t *words, size_t count)
 		words[last] = largest;
 		sift_down(words, 0, last);
 	}
+}
+
+/* Insertion sort. */
+static void
+sort_few(uint64_t *words, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+	{
+		uint64_t	word = words[i];
+		size_t		at = i;
+
+		for (; at > 0 && words[at - 1] > word; at--)
+			words[at] = words[at - 1];
+		words[at] = word;
+	}
+}
+
+/*
+ * Radix sort in place, from the highest byte that differs to the lowest
+ * (McIlroy, Bostic and McIlroy, "Engineering radix sort", 1993): eight passes
+ * at most.
+ */
+static void
+sort_many(uint64_t *words, size_t count)
+{
+	size_t		from[257];
+	size_t		next[256];
+	uint64_t	differ = 0;
+	int			shift;
+
+	for (size_t i = 1; i < count; i++)
+		differ |= words[i] ^ words[0];
+	if (differ == 0)
+		return;
+	shift = (63 - __builtin_clzll(differ)) / 8 * 8;
+
+	memset(from, 0, sizeof(from));
+	for (size_t i = 0; i < count; i++)
+		from[(words[i] >> shift & 0xff) + 1]++;
+	for (int b = 0; b < 256; b++)
+	{
+		from[b + 1] += from[b];
+		next[b] = from[b];
+	}
+	for (int b = 0; b < 256; b++)
+		while (next[b] < from[b + 1])
+		{
+			const uint64_t word = words[next[b]];
+			const int	to = word >> shift & 0xff;
+
+			words[next[b]] = words[next[to]];
+			words[next[to]++] = word;
+		}
+	for (int b = 0; b < 256 && shift > 0; b++)
+		mf_sort_words(words + from[b], from[b + 1] - from[b]);
+}
+
+/*
+ * Sorts in ascending order.  Whoever makes a file can make any order: no
+ * way takes longer than n log n.
+ */
+void
+mf_sort_words(uint64_t *words, size_t count)
+{
+	if (count <= FEW)
+		sort_few(words, count);
+	else if (count <= SOME)
+		sort_some(words, count);
+	else
+		sort_many(words, count);
 }

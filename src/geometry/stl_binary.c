@@ -7,13 +7,10 @@
 #include "stl.h"
 
 /*
- * Bytes per triangle that the work takes at its height, while edges are
- * matched: corners, half a vertex, half edges in buckets and in groups, and a
- * shell's number.
+ * Bytes per triangle that the work takes at its height, while corners are
+ * welded: where each belongs, and itself in its bucket.
  */
-#define MEMORY	(sizeof(uint32_t[3]) + (sizeof(float[3]) + sizeof(uint32_t)) / 2 + \
-				 3 * sizeof(uint32_t[3]) + 3 * sizeof(uint64_t) + \
-				 sizeof(uint32_t))
+#define MEMORY	(3 * (sizeof(uint32_t) + 16))
 
 /*
  * Reads the facets that the header announces.  Detection has checked neither

@@ -13,7 +13,7 @@
 
 #include "rays.h"
 
-#define LINES			32768
+#define LINES			20000
 #define LEAST_LINES		2048
 
 /* Nearer than this part of the diagonal, a surface rests on another. */

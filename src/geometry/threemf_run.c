@@ -296,6 +296,26 @@ reserve_run(Mf3mf *threemf, MfMesh *mesh, const Run *run)
 									 mesh->triangle_count + more);
 }
 
+/* Makes room for the pieces that a text of so many bytes can have. */
+static bool
+reserve_scratch(Mf3mf *threemf, uint64_t bytes)
+{
+	const uint64_t pieces = bytes / PIECE + 1;
+	const uint64_t room = (pieces < MAX_PIECES ? pieces : MAX_PIECES) *
+	PIECE_BYTES;
+	MfMemory   *memory = &threemf->job->memory;
+
+	if (room <= threemf->scratch_bytes)
+		return true;
+	mf_memory_free(memory, threemf->scratch, threemf->scratch_bytes);
+	threemf->scratch_bytes = 0;
+	threemf->scratch = mf_memory_alloc(memory, room);
+	if (threemf->scratch == NULL)
+		return mf_job_out_of_memory(threemf->job);
+	threemf->scratch_bytes = room;
+	return true;
+}
+
 /* Reads a run. */
 static bool
 read_run(Mf3mf *threemf, MfMesh *mesh, Run *run, const char **at,
@@ -307,14 +327,8 @@ read_run(Mf3mf *threemf, MfMesh *mesh, Run *run, const char **at,
 	if (end - *at <= MARGIN)
 		return true;
 	run->limit = end - MARGIN;
-	if (threemf->scratch == NULL)
-	{
-		threemf->scratch = mf_memory_alloc(&threemf->job->memory,
-										   MAX_PIECES * PIECE_BYTES);
-		if (threemf->scratch == NULL)
-			return mf_job_out_of_memory(threemf->job);
-		threemf->scratch_bytes = MAX_PIECES * PIECE_BYTES;
-	}
+	if (!reserve_scratch(threemf, run->limit - *at))
+		return false;
 	run->scratch = threemf->scratch;
 	while (more)
 	{

@@ -24,11 +24,14 @@
 
 /* Counts the triangles at each vertex. */
 static void
-count_triangles(const MfMesh *mesh, uint32_t *count)
+count_triangles(MfJob *job, const MfMesh *mesh, uint32_t *count)
 {
 	for (uint32_t t = 0; t < mesh->triangle_count; t++)
+	{
+		mf_mend_progress(job, t);
 		for (int i = 0; i < 3 && !mf_mesh_degenerate(mesh->corners[t]); i++)
 			count[mesh->corners[t][i]]++;
+	}
 }
 
 /* Gives each vertex that needs a look its place; how many steps in all. */
@@ -49,12 +52,13 @@ place_steps(const MfMesh *mesh, uint32_t least, uint32_t *begin)
 
 /* Writes the steps; `begin` of each vertex turns into its end. */
 static void
-write_steps(const MfMesh *mesh, uint32_t *begin, uint64_t *step)
+write_steps(MfJob *job, const MfMesh *mesh, uint32_t *begin, uint64_t *step)
 {
 	for (uint32_t t = 0; t < mesh->triangle_count; t++)
 	{
 		const uint32_t *c = mesh->corners[t];
 
+		mf_mend_progress(job, t);
 		if (mf_mesh_degenerate(c))
 			continue;
 		for (int i = 0; i < 3; i++)
@@ -153,6 +157,7 @@ look_at_vertices(MfJob *job, const MfMesh *mesh, const uint32_t *end,
 	{
 		const uint32_t count = end[v] - from;
 
+		mf_mend_progress(job, v);
 		if (end[v] == UINT32_MAX)
 			continue;
 		if (!(count <= FEW && is_ring(step + from, count)) &&
@@ -184,13 +189,13 @@ mf_touching_find(MfJob *job, const MfMesh *mesh, bool sound,
 	memset(touching, 0, sizeof(*touching));
 	if (end == NULL)
 		return mf_job_out_of_memory(job);
-	count_triangles(mesh, end);
+	count_triangles(job, mesh, end);
 	steps = place_steps(mesh, sound ? TWO_FANS : 2, end);
 	step = mf_memory_alloc(&job->memory, 8 * steps);
 	good = step != NULL || mf_job_out_of_memory(job);
 	if (good)
 	{
-		write_steps(mesh, end, step);
+		write_steps(job, mesh, end, step);
 		good = look_at_vertices(job, mesh, end, step, touching);
 	}
 	mf_memory_free(&job->memory, step, 8 * steps);

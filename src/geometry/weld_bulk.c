@@ -23,16 +23,17 @@
 
 #include "partition.h"
 #include "rank.h"
+#include "scratch.h"
 #include "weld.h"
 
 /* Items of a chunk: a multiple of 96, and below 65535. */
-#define CHUNK		49152
+#define CHUNK		24576
 
 /* Items that a bucket should have: a table of a sixth of them. */
 #define BUCKET_ITEMS	32768
 
 /* Hashes for which the last item is remembered. */
-#define RECENT		16384
+#define RECENT		8192
 
 /* After so many items it shows whether that is of use. */
 #define TRIAL		4096
@@ -59,12 +60,9 @@ typedef struct Bulk
 	uint32_t   *base;			/* firsts before each chunk */
 	uint64_t	base_bytes;
 	uint32_t	firsts;
-	uint8_t    *scratch;		/* tables, for each thread */
-	uint64_t	scratch_each;
-	uint64_t	scratch_bytes;
+	MfScratch	scratch;		/* tables */
 	uint32_t	most_slots;
 	bool		full;			/* a table was too small */
-	uint8_t		busy[MF_MAX_THREADS];	/* which scratch is in use */
 } Bulk;
 
 /* How many items a chunk has. */
@@ -81,22 +79,6 @@ static inline uint32_t
 number_of(const Bulk *bulk, uint32_t item)
 {
 	return bulk->base[item / CHUNK] + mf_rank_number(bulk->rank, item);
-}
-
-/* A thread's room for tables; there is one for each thread. */
-static uint32_t
-take_scratch(Bulk *bulk)
-{
-	for (uint32_t i = 0;; i = (i + 1) % MF_MAX_THREADS)
-		if (i * bulk->scratch_each < bulk->scratch_bytes &&
-			__atomic_exchange_n(&bulk->busy[i], 1, __ATOMIC_ACQUIRE) == 0)
-			return i;
-}
-
-static void
-give_scratch(Bulk *bulk, uint32_t scratch)
-{
-	__atomic_store_n(&bulk->busy[scratch], 0, __ATOMIC_RELEASE);
 }
 
 /* Slots that a bucket's table begins with: a power of two. */
@@ -150,9 +132,6 @@ begin_bulk(Bulk *bulk)
 	bulk->most_slots = 64;
 	while (bulk->most_slots * 0.85 < mean + 10 * sqrt(mean) + 10)
 		bulk->most_slots *= 2;
-	bulk->scratch_each = 2 * bulk->most_slots * slot;
-	bulk->scratch_bytes = mf_pool_threads(bulk->job->pool) *
-		bulk->scratch_each;
 	bulk->rank_bytes = chunks * (uint64_t) RANKS * sizeof(MfRank);
 	bulk->base_bytes = chunks * (uint64_t) sizeof(*bulk->base);
 	mf_weld_make_seed(bulk->seed);
@@ -163,9 +142,11 @@ begin_bulk(Bulk *bulk)
 		return false;
 	bulk->rank = mf_memory_alloc(memory, bulk->rank_bytes);
 	bulk->base = mf_memory_alloc(memory, bulk->base_bytes);
-	bulk->scratch = mf_memory_alloc(memory, bulk->scratch_bytes);
-	return (bulk->rank != NULL && bulk->base != NULL &&
-			bulk->scratch != NULL) || mf_job_out_of_memory(bulk->job);
+	if (bulk->rank == NULL || bulk->base == NULL)
+		return mf_job_out_of_memory(bulk->job);
+	return mf_scratch_begin(bulk->job, &bulk->scratch,
+							mf_pool_threads(bulk->job->pool),
+							2 * bulk->most_slots * slot);
 }
 
 static void
@@ -173,7 +154,7 @@ end_bulk(Bulk *bulk)
 {
 	MfMemory   *memory = &bulk->job->memory;
 
-	mf_memory_free(memory, bulk->scratch, bulk->scratch_bytes);
+	mf_scratch_end(bulk->job, &bulk->scratch);
 	mf_memory_free(memory, bulk->base, bulk->base_bytes);
 	mf_memory_free(memory, bulk->rank, bulk->rank_bytes);
 	mf_partition_end(bulk->job, &bulk->partition);

@@ -153,9 +153,7 @@ static void
 BULK_NAME(search) (void *arg, uint32_t bucket)
 {
 	Bulk	   *bulk = arg;
-	const uint32_t scratch = take_scratch(bulk);
-	BULK_SLOT  *all = (BULK_SLOT *) (bulk->scratch +
-									 scratch * bulk->scratch_each);
+	BULK_SLOT  *all = mf_scratch_take(&bulk->scratch);
 	uint32_t	slots = first_slots(bulk, bucket);
 	BULK_SLOT  *table = all + slots;	/* tables lie one behind the other */
 	uint32_t	used = 0;
@@ -197,7 +195,7 @@ BULK_NAME(search) (void *arg, uint32_t bucket)
 			}
 		}
 	}
-	give_scratch(bulk, scratch);
+	mf_scratch_give(&bulk->scratch, all);
 }
 
 /* 3. Marks a chunk's new vertices, and counts them. */

@@ -383,14 +383,15 @@ check_entries(MfJob *job, MfZip *zip)
 {
 	uint64_t	all = 0;
 
+	for (uint32_t i = 0; i < zip->count; i++)
+		if (zip->entry[i].size > MF_ZIP_MAX_EXPANDED ||
+			(all += zip->entry[i].size) > MF_ZIP_MAX_EXPANDED)
+			return refuse_bomb(job);
 	qsort(zip->entry, zip->count, sizeof(*zip->entry), compare_places);
 	for (uint32_t i = 0; i < zip->count; i++)
 	{
 		const MfZipEntry *entry = &zip->entry[i];
 
-		if (entry->size > MF_ZIP_MAX_EXPANDED ||
-			(all += entry->size) > MF_ZIP_MAX_EXPANDED)
-			return refuse_bomb(job);
 		if (entry->size > MF_ZIP_LARGE &&
 			entry->size / MF_ZIP_MAX_RATIO > entry->packed_size)
 			return refuse_entry(job, MF_ERROR_ARCHIVE_BOMB, entry,

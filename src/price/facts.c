@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -35,9 +37,37 @@ growth(const char *column, double scale)
 	if (ends_with(column, "_mm2"))
 		return scale * scale;
 	if (ends_with(column, "_mm") || strcmp(column, "bbox_min") == 0 ||
-		strcmp(column, "bbox_max") == 0 || strcmp(column, "centroid") == 0)
+		strcmp(column, "bbox_max") == 0 || strcmp(column, "centroid") == 0 ||
+		strcmp(column, "min_wall_at") == 0)
 		return scale;
 	return 1;
+}
+
+/* A number that may grow beyond what a real holds: the largest real then. */
+static Datum
+scaled_real(float4 value, double factor)
+{
+	return Float4GetDatum((float4) Min(value * factor, FLT_MAX));
+}
+
+static Datum
+scaled_array(ArrayType *array, double factor)
+{
+	const bool	narrow = ARR_ELEMTYPE(array) == FLOAT4OID;
+	const int	size = narrow ? sizeof(float4) : sizeof(float8);
+	const bool	by_value = narrow ? true : FLOAT8PASSBYVAL;
+	const char	align = narrow ? TYPALIGN_INT : TYPALIGN_DOUBLE;
+	Datum	   *number;
+	bool	   *is_null;
+	int			count;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), size, by_value, align,
+					  &number, &is_null, &count);
+	for (int i = 0; i < count; i++)
+		number[i] = narrow ? scaled_real(DatumGetFloat4(number[i]), factor) :
+			Float8GetDatum(DatumGetFloat8(number[i]) * factor);
+	return PointerGetDatum(construct_array(number, count, ARR_ELEMTYPE(array), size,
+										   by_value, align));
 }
 
 static Datum
@@ -45,19 +75,8 @@ scaled(Datum value, Oid type, double factor)
 {
 	if (type == FLOAT8OID)
 		return Float8GetDatum(DatumGetFloat8(value) * factor);
-	if (type == FLOAT8ARRAYOID)
-	{
-		Datum	   *number;
-		bool	   *is_null;
-		int			count;
-
-		deconstruct_array(DatumGetArrayTypeP(value), FLOAT8OID, sizeof(float8),
-						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &number, &is_null, &count);
-		for (int i = 0; i < count; i++)
-			number[i] = Float8GetDatum(DatumGetFloat8(number[i]) * factor);
-		return PointerGetDatum(construct_array(number, count, FLOAT8OID, sizeof(float8),
-											   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	}
+	if (type == FLOAT8ARRAYOID || type == FLOAT4ARRAYOID)
+		return scaled_array(DatumGetArrayTypeP(value), factor);
 	return value;
 }
 

@@ -462,40 +462,116 @@ test_degenerate(void)
 	}
 }
 
+/*
+ * A prism of height 1 over n corners, written without looking for cuts; its
+ * volume, and its area without the two ends.
+ */
+static void
+write_large_prism(Bytes *bytes, const double (*at)[2], int n, double *volume,
+				  double *walls)
+{
+	*volume = *walls = 0;
+	for (int i = 0; i < n; i++)
+	{
+		const int	next = (i + 1) % n;
+
+		add_text(bytes, "v %.17g %.17g 0\nv %.17g %.17g 1\n", at[i][0],
+				 at[i][1], at[i][0], at[i][1]);
+		*volume += (at[i][0] * at[next][1] - at[i][1] * at[next][0]) / 2;
+		*walls += hypot(at[i][0] - at[next][0], at[i][1] - at[next][1]);
+	}
+	for (int end = 0; end < 2; end++)
+	{
+		add_text(bytes, "f");
+		for (int i = 0; i < n; i++)
+			add_text(bytes, " %d", end ? 2 * i + 2 : 2 * (n - i) - 1);
+		add_text(bytes, "\n");
+	}
+	for (int i = 0; i < n; i++)
+		add_text(bytes, "f %d %d %d %d\n", 2 * i + 1, 2 * ((i + 1) % n) + 1,
+				 2 * ((i + 1) % n) + 2, 2 * i + 2);
+}
+
 /* As many corners as there may be, and one more. */
 static void
 test_limit(void)
 {
 	for (int more = 0; more < 2; more++)
 	{
-		Outline    *o = new_outline();
+		const int	n = MF_MAX_POLYGON_CORNERS + more;
+		double		(*at)[2] = checked(malloc(n * sizeof(*at)));
 		Bytes		bytes = {0};
 		MfMeasurement m;
-		MfRefusal	refusal;
+		MfRefusal	refusal = {0};
+		double		volume;
 		double		walls;
+		bool		good;
 
-		/* Each second corner of a wheel lies closer: 5,000 hollow ones. */
-		for (int i = 0; i < 10000 + more; i++)
-			go(o, (i % 2 ? 99 : 100) * cos(i * M_PI / 5001),
-			   (i % 2 ? 99 : 100) * sin(i * M_PI / 5001));
-		walls = write_prism(&bytes, o, 1, 0, &upright);
+		/* Each second corner of a wheel lies closer: half are hollow. */
+		for (int i = 0; i < n; i++)
+		{
+			at[i][0] = (i % 2 ? 99 : 100) * cos(i * 2 * M_PI / n);
+			at[i][1] = (i % 2 ? 99 : 100) * sin(i * 2 * M_PI / n);
+		}
+		write_large_prism(&bytes, (const double (*)[2]) at, n, &volume,
+						  &walls);
+		good = measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal);
 		if (more == 0)
-			ok(measured(&bytes, &m) && m.watertight && m.defect_count == 0 &&
-			   near(m.volume_mm3, outline_area(o), 1e-9) &&
-			   near(m.area_mm2, 2 * outline_area(o) + walls, 1e-9),
-			   "a wheel of 10,000 corners");
+			ok(good && m.watertight && m.defect_count == 0 &&
+			   near(m.volume_mm3, volume, 1e-9) &&
+			   near(m.area_mm2, 2 * volume + walls, 1e-9),
+			   "a wheel of %d corners", n);
 		else
-			ok(!measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal) &&
-			   refusal.code == MF_ERROR_UNSUPPORTED &&
-			   strstr(refusal.text, "more than 10000 corners") != NULL &&
-			   strncmp(refusal.text, "Line 20003: ", 12) == 0,
-			   "a polygon of 10,001 corners is for a person");
+			ok(!good && refusal.code == MF_ERROR_UNSUPPORTED &&
+			   strstr(refusal.text, "more than 100000 corners") != NULL &&
+			   strncmp(refusal.text, "Line 200003: ", 13) == 0,
+			   "a polygon of %d corners is for a person", n);
 		free_bytes(&bytes);
-		free(o);
+		free(at);
 	}
 }
 
-/* A spiral as long as a polygon may be: only its two ends can be cut off. */
+/* A comb of long teeth: each ear is looked at by all, and the looks end. */
+static void
+test_hard(void)
+{
+	const int	teeth = 20000;
+	double		(*at)[2] = checked(malloc((3 * teeth + 2) * sizeof(*at)));
+	Bytes		bytes = {0};
+	MfMeasurement m;
+	MfRefusal	refusal = {0};
+	double		volume;
+	double		walls;
+	int			n = 0;
+
+	at[n][0] = 0;
+	at[n++][1] = -1;
+	for (int i = 0; i < teeth; i++)
+		for (int k = 0; k < 3; k++)
+		{
+			at[n][0] = 4 * (teeth - 1 - i) + (k == 0 ? 2 : k == 1 ? 1.5 : 1);
+			at[n++][1] = k == 1 ? 100000 : 0;
+		}
+	/* The other way round, so that the comb is to the left. */
+	for (int i = 0; i < n / 2; i++)
+		for (int k = 0; k < 2; k++)
+		{
+			const double kept = at[i][k];
+
+			at[i][k] = at[n - 1 - i][k];
+			at[n - 1 - i][k] = kept;
+		}
+	write_large_prism(&bytes, (const double (*)[2]) at, n, &volume, &walls);
+	ok(!measure_bytes(bytes.at, bytes.size, NULL, &m, &refusal) &&
+	   refusal.code == MF_ERROR_UNSUPPORTED &&
+	   strstr(refusal.text, "too hard to split") != NULL,
+	   "a comb of %d teeth: refused, not guessed", teeth);
+	printf("# %s\n", refusal.text);
+	free_bytes(&bytes);
+	free(at);
+}
+
+/* A long spiral: only its two ends can be cut off. */
 static void
 test_long_spiral(void)
 {
@@ -570,6 +646,7 @@ main(void)
 	test_crossed();
 	test_degenerate();
 	test_limit();
+	test_hard();
 	test_long_spiral();
 	test_budget();
 	return tap_done();

@@ -216,6 +216,10 @@ check_shells(const MfMeasurement *m, const Csv *row)
 		(line != NULL && line->repaired))
 		return good && m->bodies + m->cavities <=
 			csv_number(row, "shells_edge");
+	/* Its surfaces meet where corners lie on edges. */
+	if (defect_count(m, MF_DEFECT_T_JUNCTIONS) > 0)
+		return good && m->bodies + m->cavities <=
+			csv_number(row, "shells_edge");
 	return good &&
 		same("shells", m->bodies + m->cavities,
 			 csv_number(row, defect_count(m, MF_DEFECT_CRACKS) > 0 ?
@@ -367,14 +371,14 @@ goes_to_review(const MfMeasurement *m)
 	return isnan(m->volume_mm3);
 }
 
-/* ... because of its surface, not of its size? */
+/* ... because of its surface, not of its size or where its bodies are? */
 static bool
 has_bad_surface(const MfMeasurement *m)
 {
 	for (int i = 0; i < m->defect_count; i++)
 		if (m->defects[i].severity == MF_SEVERITY_ERROR &&
-			m->defects[i].code != MF_DEFECT_TINY &&
-			m->defects[i].code != MF_DEFECT_HUGE)
+			(m->defects[i].code <= MF_DEFECT_NESTED_BODIES ||
+			 m->defects[i].code == MF_DEFECT_HOLES))
 			return true;
 	return isnan(m->volume_mm3);
 }
