@@ -48,6 +48,8 @@ BEGIN
       ('example', 'fdm', 'petg', 'material', 0.055, 'EUR/g', true),
       ('example', 'fdm', NULL, 'support', 0.04, 'EUR/g', true),
       ('example', 'fdm', NULL, 'support_infill', 0.15, 'share', false),
+      ('example', 'fdm', NULL, 'volume_time', 3.75, 'min/cm3', false),     -- these two: where processes.printer is NULL
+      ('example', 'fdm', NULL, 'layer_time', 2, 's', false),
       ('example', 'fdm', NULL, 'machine_hour', 4.50, 'EUR/h', false),
       ('example', 'fdm', NULL, 'finish_sanded', 0.08, 'EUR/cm2', true),
       ('example', 'fdm', NULL, 'finish_painted', 0.15, 'EUR/cm2', true),

@@ -289,7 +289,11 @@ mf_printing_find(const MfFormula *f, double larger, MfPrinting *printing)
 	set_options(f, &extras, &printing->settings);
 	printing->time_factor = extras.time_factor;
 	measured = find_layers(f, larger, &layers, &height);
-	if (!mf_print_estimate(&layers, height, &printing->settings, &print))
+
+	/* What is flat, or next to it, takes no lines. */
+	memset(&print, 0, sizeof(print));
+	if (layers.count > 0 && height > 0 &&
+		!mf_print_estimate(&layers, height, &printing->settings, &print))
 		ereport(ERROR,
 				(errcode(MF_ERRCODE_BAD_ARGUMENT),
 				 errmsg("nothing can be said of the print of this model"),
