@@ -219,7 +219,7 @@ add_minutes(MfPrinting *printing, Numeric more, const char *what)
 		return;
 	printing->minutes = mf_decimal_add(printing->minutes, more);
 	printing->minutes_text = printing->minutes_text == NULL ? text :
-		psprintf("%s + %s", printing->minutes_text, text);
+				psprintf("%s + %s", printing->minutes_text, text);
 }
 
 static void
@@ -323,7 +323,7 @@ mf_printing_add_support(MfPrinting *printing, Numeric volume)
 {
 	const MfPrintSettings *s = &printing->settings;
 	const double section = s->layer_height *
-		mf_print_spacing(s->line_width, s->layer_height);
+	mf_print_spacing(s->line_width, s->layer_height);
 
 	add_minutes(printing, minutes(mf_decimal_double(volume) * 1000 / section /
 								  s->infill_speed * printing->time_factor),
