@@ -245,7 +245,7 @@ COMMENT ON COLUMN processes.options IS
   'what a quote may ask for: {"key": {"type": "number|integer|boolean|text", "default": value, "allowed": [values], "min": number, "max": number}}';
 COMMENT ON COLUMN processes.defaults IS 'the defaults of options, made from it';
 COMMENT ON COLUMN processes.operations IS 'its steps on the floor, in order';
-COMMENT ON COLUMN processes.max_size_mm IS 'build volume in mm, three edges; a part may be turned by right angles to fit; NULL: no limit';
+COMMENT ON COLUMN processes.max_size_mm IS 'build volume in mm, three edges; a part may be turned by right angles, or about one axis, to fit; NULL: no limit';
 COMMENT ON COLUMN processes.min_wall_mm IS 'thinner walls than this, where measured, make a quote fail with wall_too_thin';
 COMMENT ON COLUMN processes.lead_days IS 'days from order to dispatch';
 COMMENT ON COLUMN processes.rush_days IS 'the same with option lead_time rush; NULL: half of lead_days, rounded up';
