@@ -96,7 +96,7 @@ endif
 
 # No contraction of floating-point expressions: the same price on every
 # processor.
-build/module/src/machine/%.o: PG_CFLAGS += -ffp-contract=off
+build/module/src/machine/%.o: override CFLAGS += -ffp-contract=off
 
 build/module/%.o: %.c build/built-with
 	@$(MKDIR_P) $(@D)
