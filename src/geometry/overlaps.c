@@ -28,8 +28,10 @@
 #define TOUCHING		1e-6
 
 /*
- * Wrong by more than this part of the volume: a person has to look.  Bodies
- * that are pushed into each other a little are common, and printed well.
+ * Wrong by more than this part of the volume within one part: a person has to
+ * look.  Bodies that are pushed into each other a little are common, and are
+ * printed well; instances are put into each other on purpose, to be seen
+ * together, and are a warning only.
  */
 #define ERROR_SHARE		1e-3
 #define WARNING_SHARE	1e-6
@@ -38,6 +40,7 @@
 typedef struct Row
 {
 	MfSum		length;			/* of material that is counted wrong */
+	MfSum		own;			/* by one instance alone */
 	uint32_t	known;			/* lines */
 	double		longest;		/* piece of such material */
 	double		at[3];			/* its middle */
@@ -69,25 +72,42 @@ jitter(uint64_t cell)
 	return ((double) (z >> 12) + 0.5) / (double) (UINT64_C(1) << 52);
 }
 
-/* Notes which instances make the material after passage `last` double. */
-static void
+/* How often too much, or too little, material of this depth is counted. */
+static int64_t
+excess_of(int64_t depth)
+{
+	return depth > 1 ? depth - 1 : depth < 0 ? -depth : 0;
+}
+
+/*
+ * Notes which instances make the material after passage `last` double, and
+ * returns how often those count it wrong that do so by themselves.
+ */
+static int64_t
 note_instances(const Grid *grid, const MfPassage *passage, uint32_t last)
 {
+	int64_t		own = 0;
+
 	for (uint32_t i = 0; i <= last; i++)
 	{
 		const uint32_t n = passage[i].instance;
 		int64_t		depth = 0;
+		bool		before = false;
 		uint8_t		role;
 
 		for (uint32_t k = 0; k <= last; k++)
 			if (passage[k].instance == n)
+			{
+				before |= k < i;
 				depth -= passage[k].winding;
-		role = depth > 1 || depth < 0 ? WITH_ITSELF :
-			depth == 1 ? WITH_OTHERS : 0;
-		if (role != 0)
-			(void) __atomic_fetch_or(&grid->concerned[n], role,
-									 __ATOMIC_RELAXED);
+			}
+		if (before || depth == 0)
+			continue;
+		own += excess_of(depth);
+		role = excess_of(depth) > 0 ? WITH_ITSELF : WITH_OTHERS;
+		(void) __atomic_fetch_or(&grid->concerned[n], role, __ATOMIC_RELAXED);
 	}
+	return own;
 }
 
 /* Adds the material of one line that is counted wrong. */
@@ -103,11 +123,11 @@ add_line(const Grid *grid, Row *row, double x, double y,
 		const double length = passage[i + 1].z - passage[i].z;
 
 		depth -= passage[i].winding;
-		if (length <= least || (depth >= 0 && depth <= 1))
+		if (length <= least || excess_of(depth) == 0)
 			continue;
-		mf_sum_add(&row->length, length * (double)
-				   (depth > 1 ? depth - 1 : -depth));
-		note_instances(grid, passage, i);
+		mf_sum_add(&row->length, length * (double) excess_of(depth));
+		mf_sum_add(&row->own, length * (double)
+				   note_instances(grid, passage, i));
 		if (length > row->longest)
 		{
 			row->longest = length;
@@ -192,30 +212,34 @@ book_overlap(const Grid *grid, MfMeasurement *m)
 	const double mm = grid->rays->job->unit_in_mm;
 	const double lines = (double) grid->side * grid->side;
 	MfSum		length = {0};
+	MfSum		own = {0};
 	Row			best = {0};
 	double		known = 0;
-	double		share;
+	double		column;			/* what a length stands for */
 
 	for (uint32_t r = 0; r < grid->side; r++)
 	{
 		mf_sum_add(&length, grid->row[r].length.sum + grid->row[r].length.lost);
+		mf_sum_add(&own, grid->row[r].own.sum + grid->row[r].own.lost);
 		known += grid->row[r].known;
 		if (grid->row[r].longest > best.longest)
 			best = grid->row[r];
 	}
 	if (known < (1 - MF_UNKNOWN_SHARE) * lines)
 		return;
-	m->overlap_volume_mm3 = (length.sum + length.lost) / known * lines *
-		grid->cell[0] * grid->cell[1] * (mm * mm * mm);
+	column = lines / known * grid->cell[0] * grid->cell[1] * (mm * mm * mm);
+	m->overlap_volume_mm3 = (length.sum + length.lost) * column;
 	if (!(best.longest > 0))
 		return;
 	for (int i = 0; i < 3; i++)
 		best.at[i] *= mm;
-	share = m->overlap_volume_mm3 / m->volume_mm3;
 	mf_measurement_add_defect(m, MF_DEFECT_OVERLAPPING_BODIES,
-							  share <= WARNING_SHARE ? MF_SEVERITY_INFO :
-							  share <= ERROR_SHARE ? MF_SEVERITY_WARNING :
-							  MF_SEVERITY_ERROR, count_bodies(grid), best.at,
+							  (own.sum + own.lost) * column >
+							  ERROR_SHARE * m->volume_mm3 ? MF_SEVERITY_ERROR :
+							  m->overlap_volume_mm3 >
+							  WARNING_SHARE * m->volume_mm3 ?
+							  MF_SEVERITY_WARNING : MF_SEVERITY_INFO,
+							  count_bodies(grid), best.at,
 							  false);
 }
 

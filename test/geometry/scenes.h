@@ -32,15 +32,11 @@ static inline uint32_t
 add_made_part(Made *made, const Soup *soup)
 {
 	MfPart	   *part = mf_scene_add_part(&made->job, &made->scene);
-	MfWeld		weld = {0};
-	bool		good = part != NULL &&
-	mf_mesh_reserve_triangles(&made->job, &part->mesh, soup->count) &&
-	mf_weld_begin(&weld, &made->job, &part->mesh, soup->count);
 
-	good = good && mf_weld_add_narrow(&weld, (const uint8_t *) soup->triangle,
-									  sizeof(*soup->triangle), soup->count);
-	mf_weld_end(&weld);
-	if (!good)
+	if (part == NULL ||
+		!mf_weld_triangles(&made->job, &part->mesh,
+						   (const uint8_t *) soup->triangle,
+						   sizeof(*soup->triangle), soup->count))
 		exit(99);
 	return made->scene.part_count - 1;
 }

@@ -173,7 +173,8 @@ test_itself(void)
 
 	/* Open, only the triangles can tell. */
 	add_torus(&soup, 61, 41, 5, 8);
-	remove_triangle(&soup, 17);
+	for (int t = 0; t < 200; t++)
+		remove_triangle(&soup, 17 + 3 * t);
 	ok(measure_soup(&soup, &m) && crossings_of(&m) > 0 &&
 	   overlap_of(&m) == NULL && isnan(m.overlap_volume_mm3),
 	   "... and is open");
@@ -216,7 +217,7 @@ test_instances(void)
 									   m.overlap_volume_mm3 == 0 :
 									   (d = overlap_of(&m)) != NULL &&
 									   d->count == 3 && d->severity ==
-									   MF_SEVERITY_ERROR &&
+									   MF_SEVERITY_WARNING &&
 									   near(m.overlap_volume_mm3, shift == 4 ?
 											10 * 2 * 6 * 9.5 :
 											10 * 2 * 3 * 9.5, 0.06)),
