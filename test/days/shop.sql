@@ -31,8 +31,8 @@ SELECT pg_temp.same('sizes', (SELECT array_agg(coalesce(e.error_code, 'fits') OR
                                      mesflow.estimate(:'bracket', 'pla', 'fdm', options => jsonb_build_object('scale', s)) e),
                     '{fits,fits,fits,fits,does_not_fit}'::text[]),
        pg_temp.same('eight times', (SELECT array_agg(l -> 'quantity' ORDER BY s) FROM unnest('{1,2}'::numeric[]) s,
-                                           mesflow.estimate(:'bracket', 'pla', 'fdm', options => jsonb_build_object('scale', s, 'infill', 1)) e, jsonb_array_elements(e.breakdown) l
-                                     WHERE l ->> 'line' = 'material'), '{6.5472,52.3776}'::jsonb[]);
+                                           mesflow.estimate(:'bracket', 'pa12', 'sls', options => jsonb_build_object('scale', s)) e, jsonb_array_elements(e.breakdown) l
+                                     WHERE l ->> 'line' = 'material'), '{5.3328,42.6624}'::jsonb[]);
 
 -- Ahead of the configurator: what goes together of 3 materials and 2 processes, in 2 quantities and 3 sizes, is 3 x 6 quotes.
 SELECT mesflow.preflight_quotes(:'bracket', '{pla,petg,resin}', '{fdm,sla}', '{1,10}', '{0.5,1,2}') AS job \gset
