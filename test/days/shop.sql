@@ -66,7 +66,7 @@ SELECT pg_temp.same('hidden', (SELECT array_agg(l ->> 'line') FROM mesflow.quote
 
 -- Files that are no good raise nothing; each quote says why, in a code that stays and a sentence.
 SELECT mesflow.upload_model(substr(pg_temp.bracket(), 1, 898), 'cut.stl') AS cut,
-       mesflow.upload_model(convert_to(regexp_replace(convert_from(pg_temp.bracket(), 'UTF8'), E'facet normal.*?endfacet\n', ''), 'UTF8'), 'open.stl') AS open,
+       mesflow.upload_model(convert_to(regexp_replace(convert_from(pg_temp.bracket(), 'UTF8'), E'(?:facet normal.*?endfacet\n){6}', ''), 'UTF8'), 'open.stl') AS open,
        mesflow.upload_model(convert_to('ISO-10303-21;', 'UTF8'), 'part.step') AS step \gset
 SELECT mesflow.request_quote(:'cut', 'pla', 'fdm') AS q1, mesflow.request_quote(:'open', 'pla', 'fdm') AS q2, mesflow.request_quote(:'step', 'pla', 'fdm') AS q3,
        mesflow.request_quote(:'small', 'pla', 'fdm') AS q4, mesflow.request_quote(:'bracket', 'gold585', 'fdm') AS q5,
