@@ -81,9 +81,13 @@ count_shells(MfJob *job, MfPart *part, const MfNesting *nesting)
 					count_shell(&part->mesh, &part->inverted, first[s]);
 				break;
 			case MF_SHELL_CAVITY:
+				part->hollows++;
 				count_shell(&part->mesh, &part->cavities, first[s]);
 				break;
 			case MF_SHELL_REDUNDANT_CAVITY:
+				part->hollows++;
+				count_shell(&part->mesh, &part->redundant, first[s]);
+				break;
 			case MF_SHELL_REDUNDANT_BODY:
 				count_shell(&part->mesh, &part->redundant, first[s]);
 				break;

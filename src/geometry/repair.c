@@ -240,8 +240,9 @@ turn_triangles(MfJob *job, const MfMesh *mesh, MfSurface *surface)
 
 	surface->closed = surface->now.shell_count > 0 &&
 		surface->now.unbalanced == 0;
+	/* Marks of an earlier step may be fewer than there are triangles now. */
 	if (surface->now.flipped == 0)
-		return true;
+		return surface->mark == NULL || need_marks(job, mesh, surface);
 	if (!need_marks(job, mesh, surface))
 		return false;
 	memset(surface->mark, 0, surface->mark_room);

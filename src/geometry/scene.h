@@ -45,6 +45,7 @@ typedef struct MfPart
 	uint32_t	shells;			/* cavities included */
 	MfShellCount inverted;
 	MfShellCount cavities;
+	uint32_t	hollows;		/* cavities, the redundant ones included */
 	MfShellCount redundant;
 	uint8_t    *redundant_triangle; /* is it in such a shell?  NULL: none is */
 	uint64_t	redundant_room;

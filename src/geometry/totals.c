@@ -49,8 +49,8 @@ count_pose(const MfScene *scene, const MfPose *pose, MfMeasurement *m)
 								(part->surface.triangles -
 								 (int64_t) found->degenerate));
 	m->holes += times * part->surface.holes.count;
-	m->cavities += times * part->cavities.count;
-	m->bodies += times * ((int64_t) part->shells - part->cavities.count);
+	m->cavities += times * part->hollows;
+	m->bodies += times * ((int64_t) part->shells - part->hollows);
 	m->watertight &= found->edges > 0 && found->boundary == 0 &&
 		found->non_manifold == 0;
 	m->consistent_winding &= found->edges > 0 && found->flipped == 0;
