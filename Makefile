@@ -118,7 +118,8 @@ build/program/%.o: %.c build/built-with
 # ---- programs -----------------------------------------------------------
 
 GEOMETRY_SOURCES := $(wildcard src/programs/geometry_*.c \
-	src/programs/command.c src/programs/sandbox.c src/frame/*.c src/geometry/*.c)
+	src/programs/command.c src/programs/sandbox.c src/frame/*.c src/machine/*.c \
+	src/geometry/*.c)
 GEOMETRY_OBJS = $(GEOMETRY_SOURCES:%.c=build/program/%.o)
 
 ifneq ($(wildcard src/programs/geometry_main.c),)

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "geometry_page.h"
+#include "machine/print.h"
 
 /* So wide is what mf_page_progress writes over. */
 #define PROGRESS_WIDTH	40
@@ -178,6 +179,25 @@ highest(const MfLayers *layers, const float *column)
 	return high;
 }
 
+/* What a usual filament printer makes of it, without supports. */
+static void
+print_filament(const MfMeasurement *m, double high)
+{
+	MfPrintSettings settings;
+	MfPrint		print;
+	long long	minutes;
+
+	mf_print_defaults(&settings);
+	if (!mf_print_estimate(&m->layers, high, &settings, &print))
+	{
+		line("In filament", "not known");
+		return;
+	}
+	minutes = (long long) (print.seconds / 60 + 0.5);
+	line("In filament", "about %lld h %02lld min and %.2f cm3, with %.0f %% infill",
+		 minutes / 60, minutes % 60, print.volume / 1000, settings.infill * 100);
+}
+
 static void
 print_supports(const MfMeasurement *m)
 {
@@ -194,6 +214,7 @@ print_supports(const MfMeasurement *m)
 		amount("Overhangs", m->overhang_area_mm2, 100,
 			   "cm2 face down, steeper than 45 degrees");
 	amount("Supports", m->support_volume_mm3, 1000, "cm3 to fill below");
+	print_filament(m, high);
 }
 
 static void

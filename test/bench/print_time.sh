@@ -23,7 +23,7 @@ command -v prusa-slicer >/dev/null || die "there is no prusa-slicer"
 gcc -std=gnu11 -O2 -Wall -Wextra -Werror -ffp-contract=off -fno-strict-aliasing \
 	-pthread -I"$TOP/src" -o "$scratch/print_time" "$here/print_time.c" \
 	"$TOP"/src/machine/*.c "$TOP"/src/geometry/*.c "$TOP/src/frame/measurement.c" \
-	-lexpat -ldeflate -ljansson -lpng -lm
+	-lexpat -ldeflate -lpng -lm
 
 # seconds_of GCODE: "1h 2m 3s" of its comment, in seconds.
 seconds_of()

@@ -42,6 +42,15 @@ is($node->sql('SELECT triangles, vertices, volume_mm3, area_mm2, bodies, cavitie
 		  . " FROM mesflow.measurements WHERE model = '$cube'"),
 	'12|8|1000|600|1|0|t', 'a cube of 10 mm');
 
+# What a printer makes of it comes from its layers, as they were measured.
+is($node->sql("SELECT string_agg(line || ' ' || (why ~ 'prism')::text || ' ' || (why ~ ' 50 layers')::text, ', ' ORDER BY line)"
+		  . " FROM mesflow.estimate('$cube', 'pla', 'fdm') e, jsonb_to_recordset(e.breakdown) AS l (line text, why text)"
+		  . " WHERE line IN ('machine', 'material')"),
+	'machine false true, material false false', 'it has layers that can be printed');
+
+# From here on by volume and layers.
+$node->sql("UPDATE mesflow.processes SET printer = NULL WHERE code = 'fdm'");
+
 # 1 cm3, 6 cm2.  Walls 6 x 0.12 = 0.72 cm3, infill 0.28 x 0.2 = 0.056 cm3,
 # together 0.776 cm3: 0.9622 g of PLA at 0.045 are 0.04; 2.91 min and 50 layers
 # of 2 s are 0.0763 h, at 4.50 0.34; one set-up is 5.  8 is the minimum, 20 % of
