@@ -96,7 +96,7 @@ endif
 
 # No contraction of floating-point expressions: the same price on every
 # processor.
-build/module/src/machine/%.o: PG_CFLAGS += -ffp-contract=off
+build/module/src/machine/%.o: override CFLAGS += -ffp-contract=off
 
 build/module/%.o: %.c build/built-with
 	@$(MKDIR_P) $(@D)
@@ -127,7 +127,7 @@ endif
 
 # The libraries that read models and write pictures are for this program
 # alone, too.
-GEOMETRY_LIBS = -lexpat -ldeflate -ljansson -lpng -lseccomp -lm
+GEOMETRY_LIBS = -lexpat -ldeflate -lpng -lseccomp -lm
 
 build/mesflow-geometry: $(GEOMETRY_OBJS)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(GEOMETRY_OBJS) $(PROGRAM_LDFLAGS) \

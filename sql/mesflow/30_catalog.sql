@@ -214,6 +214,10 @@ END
 $$;
 COMMENT ON FUNCTION _default_options(jsonb) IS 'The default values of a process''s options.';
 
+CREATE FUNCTION _printer_fault(printer jsonb) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mesflow_printer_fault';
+COMMENT ON FUNCTION _printer_fault(jsonb) IS 'What is wrong with a value of processes.printer; NULL: nothing.';
+
 CREATE TABLE processes (
   code text PRIMARY KEY CHECK (mesflow._is_code(code)),
   name text NOT NULL,
@@ -229,7 +233,8 @@ CREATE TABLE processes (
   review_above numeric CHECK (review_above > 0),
   tolerates text[] NOT NULL DEFAULT '{}',
   active boolean NOT NULL DEFAULT true,
-  version integer NOT NULL DEFAULT 1
+  version integer NOT NULL DEFAULT 1,
+  printer jsonb CHECK (mesflow._printer_fault(printer) IS NULL)
 );
 COMMENT ON TABLE processes IS 'How things are made, and the function that prices it.';
 COMMENT ON COLUMN processes.code IS 'its name in every function; never changes';
@@ -240,7 +245,7 @@ COMMENT ON COLUMN processes.options IS
   'what a quote may ask for: {"key": {"type": "number|integer|boolean|text", "default": value, "allowed": [values], "min": number, "max": number}}';
 COMMENT ON COLUMN processes.defaults IS 'the defaults of options, made from it';
 COMMENT ON COLUMN processes.operations IS 'its steps on the floor, in order';
-COMMENT ON COLUMN processes.max_size_mm IS 'build volume in mm, three edges; a part may be turned by right angles to fit; NULL: no limit';
+COMMENT ON COLUMN processes.max_size_mm IS 'build volume in mm, three edges; a part may be turned by right angles, or about one axis, to fit; NULL: no limit';
 COMMENT ON COLUMN processes.min_wall_mm IS 'thinner walls than this, where measured, make a quote fail with wall_too_thin';
 COMMENT ON COLUMN processes.lead_days IS 'days from order to dispatch';
 COMMENT ON COLUMN processes.rush_days IS 'the same with option lead_time rush; NULL: half of lead_days, rounded up';
@@ -248,6 +253,8 @@ COMMENT ON COLUMN processes.review_above IS 'totals above this, in the list''s c
 COMMENT ON COLUMN processes.tolerates IS 'codes of defects that do not matter to it; others of severity error put a quote into review';
 COMMENT ON COLUMN processes.active IS 'quotes in an inactive process fail with code inactive';
 COMMENT ON COLUMN processes.version IS 'counts its edits';
+COMMENT ON COLUMN processes.printer IS
+  'how a filament printer is set, for example {"line_width": 0.45, "wall_speed": 45}; {}: as usual. Material and machine time then come from the model''s layers; NULL: from rates by volume, surface and layers';
 
 -- Does one option's value suit its declaration?
 CREATE FUNCTION _option_fits(declared jsonb, value jsonb) RETURNS boolean
@@ -327,6 +334,9 @@ BEGIN
     PERFORM mesflow._raise('MF400', 'a process needs a name', format('The name of "%s" is empty.', NEW.code), 'Give the name that people know it by.');
   ELSIF NEW.operations IS NULL OR cardinality(NEW.operations) = 0 OR array_position(NEW.operations, NULL) IS NOT NULL THEN
     PERFORM mesflow._raise('MF400', 'operations not allowed', format('The operations of "%s" are %s.', NEW.code, coalesce(NEW.operations::text, 'NULL')), 'Name one step or more, for example {print,finish}.');
+  ELSIF mesflow._printer_fault(NEW.printer) IS NOT NULL THEN
+    PERFORM mesflow._raise('MF400', 'printer not well described', format('processes.printer of "%s" %s.', NEW.code, mesflow._printer_fault(NEW.printer)),
+                           'Give an object of numbers, for example {"line_width": 0.45, "wall_speed": 45}; docs/pricing.md has all keys. {} is a usual printer, NULL none.');
   ELSIF NEW.min_wall_mm <= 0 OR NEW.review_above <= 0 THEN
     PERFORM mesflow._raise('MF400', 'limit not allowed', format('"%s" has min_wall_mm %s and review_above %s.', NEW.code, coalesce(NEW.min_wall_mm::text, 'NULL'), coalesce(NEW.review_above::text, 'NULL')),
                            'Both are above 0, or NULL for no limit.');

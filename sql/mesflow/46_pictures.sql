@@ -73,4 +73,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION model_picture(uuid, integer) IS
-  'A picture of a model as PNG with a transparent background, square: the smallest kept one of at least size pixels (64, 128, 256, 512), for size from 16 to 512. NULL where there is none: the model is not measured yet, could not be, or its bytes were deleted, and the picture with them. Works on a standby. Errors: MF400 (size), MF404 (model).';
+  'A picture of a model as PNG with a transparent background, square: the smallest kept one of at least size pixels (64, 128, 256, 512), for size from 16 to 512. NULL where there is none: the model is not measured yet, could not be, or its bytes were deleted, and the picture with them (it does not come back with them). Works on a standby. Errors: MF400 (size), MF404 (model).';

@@ -12,7 +12,7 @@ BEGIN
     ('gold585', 'Yellow gold 585', 13.6, 0.585, 'gold'), ('gold750', 'Yellow gold 750', 15.5, 0.75, 'gold'),
     ('silver925', 'Sterling silver 925', 10.36, 0.925, 'silver'), ('brass', 'Brass', 8.75, NULL, NULL)
     ON CONFLICT DO NOTHING;
-  INSERT INTO mesflow.processes (code, name, pricing_function, materials, options, operations, max_size_mm, min_wall_mm, lead_days, rush_days, review_above) VALUES
+  INSERT INTO mesflow.processes (code, name, pricing_function, materials, options, operations, max_size_mm, min_wall_mm, lead_days, rush_days, review_above, printer) VALUES
     ('fdm', 'Filament printing', 'mesflow.price_additive', '{pla,petg}',
      '{"infill": {"type": "number", "default": 0.2, "min": 0, "max": 1},
        "wall_mm": {"type": "number", "default": 1.2, "min": 0.4, "max": 10},
@@ -20,15 +20,15 @@ BEGIN
        "finish": {"type": "text", "default": "none", "allowed": ["none", "sanded", "painted"]},
        "scale": {"type": "number", "min": 0.1, "max": 10},
        "lead_time": {"type": "text", "allowed": ["standard", "rush"]},
-       "colour": {"type": "text"}, "note": {"type": "text"}}', '{print,finish}', '{250,210,210}', NULL, 3, 1, 5000),
+       "colour": {"type": "text"}, "note": {"type": "text"}}', '{print,finish}', '{250,210,210}', NULL, 3, 1, 5000, '{}'),
     ('sla', 'Resin printing', 'mesflow.price_additive', '{resin}',
      '{"finish": {"type": "text", "default": "none", "allowed": ["none", "sanded"]},
        "layer_height": {"type": "number", "default": 0.05, "allowed": [0.025, 0.05, 0.1]},
        "scale": {"type": "number", "min": 0.1, "max": 10},
-       "lead_time": {"type": "text", "allowed": ["standard", "rush"]}, "note": {"type": "text"}}', '{print,cure,finish}', '{145,145,175}', NULL, 4, 2, 5000),
+       "lead_time": {"type": "text", "allowed": ["standard", "rush"]}, "note": {"type": "text"}}', '{print,cure,finish}', '{145,145,175}', NULL, 4, 2, 5000, NULL),
     ('sls', 'Laser sintering', 'mesflow.price_additive', '{pa12}',
      '{"finish": {"type": "text", "default": "none", "allowed": ["none", "dyed"]}, "colour": {"type": "text"},
-       "scale": {"type": "number", "min": 0.1, "max": 10}, "note": {"type": "text"}}', '{print,finish}', '{320,320,600}', NULL, 6, NULL, 5000),
+       "scale": {"type": "number", "min": 0.1, "max": 10}, "note": {"type": "text"}}', '{print,finish}', '{320,320,600}', NULL, 6, NULL, 5000, NULL),
     ('casting', 'Lost-wax casting', 'mesflow.price_casting', '{gold585,gold750,silver925,brass}',
      '{"finish": {"type": "text", "default": "polished", "allowed": ["none", "polished", "matte"]},
        "plating": {"type": "text", "default": "none", "allowed": ["none", "rhodium", "gold"]},
@@ -37,7 +37,7 @@ BEGIN
        "hallmark": {"type": "boolean", "default": true},
        "engraving": {"type": "text"}, "ring_size": {"type": "number", "min": 40, "max": 80},
        "scale": {"type": "number", "min": 0.5, "max": 2},
-       "lead_time": {"type": "text", "allowed": ["standard", "rush"]}, "note": {"type": "text"}}', '{wax,cast,finish}', '{60,60,80}', 0.5, 10, 4, 5000)
+       "lead_time": {"type": "text", "allowed": ["standard", "rush"]}, "note": {"type": "text"}}', '{wax,cast,finish}', '{60,60,80}', 0.5, 10, 4, 5000, NULL)
     ON CONFLICT DO NOTHING;
 
   INSERT INTO mesflow.price_lists (code, currency, tax_rate, rounding, note) VALUES ('example', 'EUR', 0.20, 0.01, 'to try things out')
@@ -48,7 +48,7 @@ BEGIN
       ('example', 'fdm', 'petg', 'material', 0.055, 'EUR/g', true),
       ('example', 'fdm', NULL, 'support', 0.04, 'EUR/g', true),
       ('example', 'fdm', NULL, 'support_infill', 0.15, 'share', false),
-      ('example', 'fdm', NULL, 'volume_time', 3.75, 'min/cm3', false),
+      ('example', 'fdm', NULL, 'volume_time', 3.75, 'min/cm3', false),     -- these two: where processes.printer is NULL
       ('example', 'fdm', NULL, 'layer_time', 2, 's', false),
       ('example', 'fdm', NULL, 'machine_hour', 4.50, 'EUR/h', false),
       ('example', 'fdm', NULL, 'finish_sanded', 0.08, 'EUR/cm2', true),

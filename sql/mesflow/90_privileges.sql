@@ -86,7 +86,7 @@ GRANT SELECT ON worker_status, nodes, price_jobs, housekeeping TO mesflow_monito
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON partners, systems, materials, processes, price_lists, rates, quantity_breaks,
     limits, expectations, operators, stations, shifts, order_statuses, order_transitions TO mesflow_admin;
-GRANT EXECUTE ON FUNCTION _default_options(jsonb), _is_code(text), _currency_digits(text), _may_restore() TO mesflow_admin;     -- which writing the catalog calls
+GRANT EXECUTE ON FUNCTION _default_options(jsonb), _is_code(text), _printer_fault(jsonb), _currency_digits(text), _may_restore() TO mesflow_admin;     -- which writing the catalog calls
 GRANT EXECUTE ON FUNCTION price_line(text, text, numeric, text, jsonb, text, text),        -- for pricing functions of their own
     price_additive(measurements, materials, processes, integer, jsonb, jsonb), price_casting(measurements, materials, processes, integer, jsonb, jsonb)
   TO mesflow_manager, mesflow_admin;

@@ -209,7 +209,9 @@ typedef struct MfMeasurement
 	double		centroid[3];	/* of the volume; NaN where volume is NaN */
 	double		trapped_volume_mm3; /* of the cavities */
 	double		overlap_volume_mm3; /* counted more than once in the volume */
-	int64_t		holes;			/* closed chains of open edges, in the file */
+	int64_t		holes;			/* closed chains of open edges, where cracks
+								 * and corners on edges are mended and holes
+								 * not */
 	double		min_wall_mm;	/* NaN: not measured */
 	double		min_wall_at[3];
 	int64_t		wall_samples;	/* places where walls were measured; fewer

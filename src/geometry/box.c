@@ -10,7 +10,6 @@
  * (Toussaint, "Solving geometric problems with the rotating calipers", 1983).
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hull.h"
@@ -18,22 +17,80 @@
 /* A box about another axis than z has to be smaller by this factor. */
 #define CLEARLY		(1 - 1e-9)
 
+/* Cells of directions along each side of a square. */
+#define CELLS		128
+
 typedef struct Spot
 {
 	double		x;
 	double		y;
 } Spot;
 
-static int
-compare_spots(const void *a, const void *b)
+static inline bool
+is_before(const Spot *a, const Spot *b)
 {
-	const Spot *one = a;
-	const Spot *other = b;
-
-	if (one->x != other->x)
-		return one->x < other->x ? -1 : 1;
-	return (one->y > other->y) - (one->y < other->y);
+	return a->x < b->x || (a->x == b->x && a->y < b->y);
 }
+
+static void
+sift_down(Spot *spot, uint32_t root, uint32_t count)
+{
+	const Spot	moved = spot[root];
+
+	for (;;)
+	{
+		uint32_t	child = 2 * root + 1;
+
+		if (child >= count)
+			break;
+		if (child + 1 < count && is_before(&spot[child], &spot[child + 1]))
+			child++;
+		if (!is_before(&moved, &spot[child]))
+			break;
+		spot[root] = spot[child];
+		root = child;
+	}
+	spot[root] = moved;
+}
+
+/* Heap sort, for the reason that sort.c gives. */
+static void
+sort_spots(Spot *spot, uint32_t count)
+{
+	for (uint32_t root = count / 2; root-- > 0;)
+		sift_down(spot, root, count);
+	for (uint32_t last = count; last-- > 1;)
+	{
+		const Spot	largest = spot[0];
+
+		spot[0] = spot[last];
+		spot[last] = largest;
+		sift_down(spot, 0, last);
+	}
+}
+
+/* The direction of a spot, as a cell of a square's four sides. */
+static inline int
+find_cell(double x, double y, double *distance)
+{
+	const bool	upright = fabs(y) > fabs(x);
+	const double size = upright ? fabs(y) : fabs(x);
+	int			cell;
+
+	*distance = size;
+	if (!(size > 0))
+		return 0;
+	cell = (int) (((upright ? x / size : y / size) + 1) * (CELLS / 2));
+	cell = cell < CELLS ? cell : CELLS - 1;
+	return (upright ? (y < 0 ? 3 : 1) : (x < 0 ? 2 : 0)) * CELLS + cell;
+}
+
+/* A spot that is farthest out in its cell, and how far. */
+typedef struct Farthest
+{
+	double		distance;
+	Spot		spot;
+} Farthest;
 
 /* Twice the area of a triangle: positive where it runs anticlockwise. */
 static double
@@ -70,6 +127,92 @@ find_polygon(const Spot *spot, uint32_t count, Spot *corner)
 		}
 	}
 	return kept > 1 ? kept - 1 : kept;
+}
+
+/* How far out all of a cell is within a polygon, with some room. */
+static double
+measure_cell(const Spot *corner, uint32_t count, int cell)
+{
+	double		within = INFINITY;
+
+	for (int end = 0; end < 2; end++)
+	{
+		const int	side = cell / CELLS;
+		const double part = (cell % CELLS + end) * (2.0 / CELLS) - 1;
+		const double sign = side < 2 ? 1 : -1;
+		const double x = side % 2 == 0 ? sign : part;
+		const double y = side % 2 == 0 ? part : sign;
+
+		for (uint32_t n = 0; n < count; n++)
+		{
+			const Spot *a = &corner[n];
+			const Spot *b = &corner[n + 1 == count ? 0 : n + 1];
+			const double speed = (b->y - a->y) * x - (b->x - a->x) * y;
+			const double height = a->x * b->y - a->y * b->x;
+
+			/* The middle has to be within, too. */
+			if (height <= 0)
+				return 0;
+			if (speed > 0 && height / speed < within)
+				within = height / speed;
+		}
+	}
+	return within * (1 - 1e-9);
+}
+
+/*
+ * Leaves the spots that may be corners: those farthest out in each cell of
+ * the directions make a polygon, and what is within that is dropped.  A spot
+ * is within where its cell is, up to its distance: that is a triangle, so its
+ * two far corners have to be.  Returns how many are left.
+ */
+static uint32_t
+drop_inner(Spot *spot, uint32_t count, const double low[2],
+		   const double high[2])
+{
+	const double middle[2] = {low[0] + (high[0] - low[0]) / 2,
+	low[1] + (high[1] - low[1]) / 2};
+	const double size[2] = {high[0] - low[0], high[1] - low[1]};
+	Farthest	best[4 * CELLS] = {{0}};
+	Spot		ring[4 * CELLS];
+	Spot		corner[4 * CELLS + 1];
+	double		within[4 * CELLS];
+	uint32_t	corners = 0;
+	uint32_t	left = 0;
+
+	if (count <= 4 * CELLS || !(size[0] > 0) || !(size[1] > 0))
+		return count;
+	for (uint32_t n = 0; n < count; n++)
+	{
+		const Spot	at = {(spot[n].x - middle[0]) / size[0],
+		(spot[n].y - middle[1]) / size[1]};
+		double		distance;
+		const int	cell = find_cell(at.x, at.y, &distance);
+
+		if (distance > best[cell].distance)
+			best[cell] = (Farthest)
+		{
+			distance, at
+		};
+	}
+	for (int c = 0; c < 4 * CELLS; c++)
+		if (best[c].distance > 0)
+			ring[corners++] = best[c].spot;
+	sort_spots(ring, corners);
+	corners = find_polygon(ring, corners, corner);
+	for (int c = 0; c < 4 * CELLS; c++)
+		within[c] = measure_cell(corner, corners, c);
+	for (uint32_t n = 0; n < count; n++)
+	{
+		double		distance;
+		const int	cell = find_cell((spot[n].x - middle[0]) / size[0],
+									 (spot[n].y - middle[1]) / size[1],
+									 &distance);
+
+		if (distance >= within[cell])
+			spot[left++] = spot[n];
+	}
+	return left;
 }
 
 /* How far a spot is along a direction. */
@@ -170,21 +313,30 @@ mf_box_find(MfJob *job, const double (*at)[3], uint32_t count,
 	{
 		const int	axis = (i + 2) % 3;
 		Spot	   *corner = spot + count;
-		double		low = INFINITY;
-		double		high = -INFINITY;
+		double		low[3] = {INFINITY, INFINITY, INFINITY};
+		double		high[3] = {-INFINITY, -INFINITY, -INFINITY};
 		double		box[3];
+		uint32_t	left;
 
 		for (uint32_t n = 0; n < count; n++)
 		{
 			/* About the first, so that a place far off loses no digits. */
-			spot[n].x = at[n][(axis + 1) % 3] - at[0][(axis + 1) % 3];
-			spot[n].y = at[n][(axis + 2) % 3] - at[0][(axis + 2) % 3];
-			low = fmin(low, at[n][axis]);
-			high = fmax(high, at[n][axis]);
+			double		own[3];
+
+			for (int k = 0; k < 3; k++)
+			{
+				own[k] = at[n][(axis + 1 + k) % 3] -
+					at[0][(axis + 1 + k) % 3];
+				low[k] = own[k] < low[k] ? own[k] : low[k];
+				high[k] = own[k] > high[k] ? own[k] : high[k];
+			}
+			spot[n].x = own[0];
+			spot[n].y = own[1];
 		}
-		qsort(spot, count, sizeof(*spot), compare_spots);
-		find_rectangle(corner, find_polygon(spot, count, corner), box);
-		box[2] = high - low;
+		left = drop_inner(spot, count, low, high);
+		sort_spots(spot, left);
+		find_rectangle(corner, find_polygon(spot, left, corner), box);
+		box[2] = high[2] - low[2];
 		if (i == 0 || is_smaller(box, sides))
 			memcpy(sides, box, sizeof(box));
 	}

@@ -2,21 +2,52 @@
  * copies.c
  *		Groups the instances of a scene by pose and height.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "copies.h"
 
 /* By pose, then by height; equal ones are alike. */
-static int
-compare_copies(const void *a, const void *b)
+static inline bool
+is_before(const MfCopy *a, const MfCopy *b)
 {
-	const MfCopy *one = a;
-	const MfCopy *other = b;
+	return a->pose < b->pose || (a->pose == b->pose && a->z < b->z);
+}
 
-	if (one->pose != other->pose)
-		return one->pose < other->pose ? -1 : 1;
-	return (one->z > other->z) - (one->z < other->z);
+static void
+sift_down(MfCopy *copy, uint32_t root, uint32_t count)
+{
+	const MfCopy moved = copy[root];
+
+	for (;;)
+	{
+		uint32_t	child = 2 * root + 1;
+
+		if (child >= count)
+			break;
+		if (child + 1 < count && is_before(&copy[child], &copy[child + 1]))
+			child++;
+		if (!is_before(&moved, &copy[child]))
+			break;
+		copy[root] = copy[child];
+		root = child;
+	}
+	copy[root] = moved;
+}
+
+/* Heap sort, for the reason that sort.c gives. */
+static void
+sort_copies(MfCopy *copy, uint32_t count)
+{
+	for (uint32_t root = count / 2; root-- > 0;)
+		sift_down(copy, root, count);
+	for (uint32_t last = count; last-- > 1;)
+	{
+		const MfCopy largest = copy[0];
+
+		copy[0] = copy[last];
+		copy[last] = largest;
+		sift_down(copy, 0, last);
+	}
 }
 
 /* Groups the instances; see copies.h. */
@@ -37,10 +68,9 @@ mf_copies_find(MfJob *job, const MfScene *scene, MfCopies *copies)
 		copies->copy[n].count = 1;
 		copies->copy[n].z = scene->instance[n].shift[2];
 	}
-	qsort(copies->copy, copies->room, sizeof(*copies->copy), compare_copies);
+	sort_copies(copies->copy, copies->room);
 	for (uint32_t n = 0; n < copies->room; n++)
-		if (n > 0 && compare_copies(&copies->copy[kept - 1],
-									&copies->copy[n]) == 0)
+		if (n > 0 && !is_before(&copies->copy[kept - 1], &copies->copy[n]))
 			copies->copy[kept - 1].count++;
 		else
 			copies->copy[kept++] = copies->copy[n];

@@ -20,10 +20,14 @@
 #define LOOKS_PER_BYTE	3
 #define LEAST_BYTES		(UINT64_C(1) << 20)
 
-/* Extensions that do not change a shape: beginnings of their names. */
-static const char *const looks_only[] = {
+/*
+ * Extensions that do not change a shape, or that are read: beginnings of
+ * their names.
+ */
+static const char *const harmless[] = {
+	"KHR_mesh_quantization", "EXT_mesh_gpu_instancing",
 	"KHR_materials_", "KHR_texture_", "KHR_lights_", "KHR_xmp",
-	"KHR_animation_pointer", "KHR_mesh_quantization", "KHR_techniques_webgl",
+	"KHR_animation_pointer", "KHR_techniques_webgl",
 	"EXT_texture_", "EXT_lights_", "MSFT_texture_", "MSFT_packing_",
 	"ADOBE_materials_"
 };
@@ -76,6 +80,21 @@ mf_glb_reference(MfGlb *glb, uint32_t object, const char *name,
 			  "\"%s\" in the GLB file is %llu, where there are %u, counted "
 			  "from 0.", name, (unsigned long long) value, list->count);
 	return false;
+}
+
+/* Books looks at numbers; see glb.h. */
+bool
+mf_glb_spend(MfGlb *glb, uint64_t looks)
+{
+	if (looks > glb->looks_left)
+	{
+		mf_refuse(glb->job->refusal, MF_ERROR_ARCHIVE_BOMB,
+				  "The GLB file makes much more than its size has room for, "
+				  "from the same bytes over and over.");
+		return false;
+	}
+	glb->looks_left -= looks;
+	return true;
 }
 
 /* Reads four bytes. */
@@ -216,7 +235,7 @@ check_extensions(MfGlb *glb, const char *member, bool required)
 	{
 		const MfJsonValue *v = &json->value[item];
 
-		if (v->kind != MF_JSON_STRING || IS_ONE_OF(json, item, looks_only))
+		if (v->kind != MF_JSON_STRING || IS_ONE_OF(json, item, harmless))
 			;
 		else if (required)
 		{

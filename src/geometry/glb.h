@@ -104,7 +104,7 @@ typedef struct MfGlb
 	MfGlbView  *view;
 	MfGlbAccessor *accessor;
 	uint32_t   *part;			/* of each mesh; see glb_mesh.c */
-	uint64_t	looks_left;		/* at corners and replaced elements */
+	uint64_t	looks_left;		/* at corners, replaced elements, instances */
 	uint32_t   *map;			/* scratch: vertices of an accessor */
 	uint64_t	map_room;
 } MfGlb;
@@ -125,6 +125,12 @@ extern bool mf_glb_integer(MfGlb *glb, uint32_t object, const char *name,
 /* The same for a number of a thing, MF_GLB_NONE where there is none. */
 extern bool mf_glb_reference(MfGlb *glb, uint32_t object, const char *name,
 							 const MfGlbList *list, uint32_t *number);
+
+/*
+ * Books looks at numbers of the file against its budget; false: refused,
+ * because it is spent.
+ */
+extern bool mf_glb_spend(MfGlb *glb, uint64_t looks);
 
 /* Reads a GLB file. */
 extern bool mf_glb_read(MfJob *job, MfScene *scene);

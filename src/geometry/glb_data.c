@@ -185,10 +185,8 @@ check_replaced(MfGlb *glb, uint32_t accessor, const MfGlbColumn *column)
 	};
 	uint64_t	least = 0;
 
-	if (column->replaced > glb->looks_left)
-		return mf_glb_refuse(glb, "accessors", accessor,
-							 "is one of too many");
-	glb->looks_left -= column->replaced;
+	if (!mf_glb_spend(glb, column->replaced))
+		return false;
 	for (uint64_t i = 0; i < column->replaced; i++)
 	{
 		const uint32_t element = mf_glb_load_index(&which, i);

@@ -223,15 +223,7 @@ spend(MfGlb *glb, const Primitive *p, uint64_t triangles)
 {
 	if (triangles > glb->job->max_triangles)
 		return mf_job_too_many(glb->job, 0);
-	if (p->corners > glb->looks_left)
-	{
-		mf_refuse(glb->job->refusal, MF_ERROR_ARCHIVE_BOMB,
-				  "The GLB file makes many more triangles than its size has "
-				  "room for, from the same bytes over and over.");
-		return false;
-	}
-	glb->looks_left -= p->corners;
-	return true;
+	return mf_glb_spend(glb, p->corners);
 }
 
 /* Reads a mesh into a new part: first how much there is, then that. */

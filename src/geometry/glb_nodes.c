@@ -77,6 +77,22 @@ turn(MfGlb *glb, uint32_t node, const double q[4], double to[3][3])
 	return true;
 }
 
+/* Scales, then turns, then shifts; false: refused. */
+static bool
+compose(MfGlb *glb, uint32_t node, const double shift[3], const double q[4],
+		const double scale[3], Place *place)
+{
+	if (!turn(glb, node, q, place->linear))
+		return false;
+	for (int i = 0; i < 3; i++)
+	{
+		place->shift[i] = shift[i];
+		for (int k = 0; k < 3; k++)
+			place->linear[i][k] *= scale[k];
+	}
+	return true;
+}
+
 /* What a node says about its place in the one above it. */
 static bool
 read_place(MfGlb *glb, uint32_t node, Place *place)
@@ -88,6 +104,7 @@ read_place(MfGlb *glb, uint32_t node, Place *place)
 	const uint32_t rotation = mf_json_member(json, object, "rotation");
 	const uint32_t scale = mf_json_member(json, object, "scale");
 	double		column[16];
+	double		t[3] = {0};
 	double		q[4] = {0, 0, 0, 1};
 	double		s[3] = {1, 1, 1};
 
@@ -108,17 +125,12 @@ read_place(MfGlb *glb, uint32_t node, Place *place)
 		}
 		return true;
 	}
-	if ((shift != MF_JSON_NONE &&
-		 !read_numbers(glb, node, shift, 3, place->shift)) ||
-		(rotation != MF_JSON_NONE &&
-		 !read_numbers(glb, node, rotation, 4, q)) ||
-		(scale != MF_JSON_NONE && !read_numbers(glb, node, scale, 3, s)) ||
-		!turn(glb, node, q, place->linear))
-		return false;
-	for (int i = 0; i < 3; i++)
-		for (int k = 0; k < 3; k++)
-			place->linear[i][k] *= s[k];
-	return true;
+	return (shift == MF_JSON_NONE ||
+			read_numbers(glb, node, shift, 3, t)) &&
+		(rotation == MF_JSON_NONE ||
+		 read_numbers(glb, node, rotation, 4, q)) &&
+		(scale == MF_JSON_NONE || read_numbers(glb, node, scale, 3, s)) &&
+		compose(glb, node, t, q, s, place);
 }
 
 /* Puts a place into the one that it is in. */
@@ -242,12 +254,101 @@ queue_scene(Tree *tree)
 	return queue_list(tree, mf_json_member(&glb->json, item, "nodes"), NULL);
 }
 
+/* Puts a part somewhere, unless it is scaled away. */
+static bool
+place_part(MfGlb *glb, uint32_t part, const Place *place)
+{
+	const double (*m)[3] = place->linear;
+
+	/* Scaling by zero is how a node is hidden. */
+	if (m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+		m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+		m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]) == 0)
+	{
+		glb->job->left_out++;
+		return true;
+	}
+	return mf_scene_place(glb->job, glb->scene, part, m, place->shift);
+}
+
+/*
+ * Opens a column of the instances of a node (EXT_mesh_gpu_instancing), of
+ * `numbers` numbers each.  All columns are of one length, *count.
+ */
+static bool
+open_instances(MfGlb *glb, uint32_t node, uint32_t attributes,
+			   const char *name, uint32_t numbers, MfGlbColumn *column,
+			   uint64_t *count)
+{
+	uint32_t	accessor;
+
+	column->count = 0;
+	if (!mf_glb_reference(glb, attributes, name, &glb->accessors, &accessor))
+		return false;
+	if (accessor == MF_GLB_NONE)
+		return true;
+	if (!mf_glb_open(glb, accessor, numbers, column))
+		return false;
+	if (column->type == MF_GLB_UINT32)
+		return mf_glb_refuse(glb, "accessors", accessor,
+							 "has a type that does not fit its use");
+	if (*count != UINT64_MAX && *count != column->count)
+		return mf_glb_refuse(glb, "nodes", node,
+							 "has instances without a place");
+	*count = column->count;
+	return true;
+}
+
+/* Puts a part where the instances of a node are. */
+static bool
+place_instances(MfGlb *glb, uint32_t node, uint32_t attributes, uint32_t part,
+				const Place *outer)
+{
+	MfGlbColumn column[3];
+	uint64_t	count = UINT64_MAX;
+
+	if (!open_instances(glb, node, attributes, "TRANSLATION", 3, &column[0],
+						&count) ||
+		!open_instances(glb, node, attributes, "ROTATION", 4, &column[1],
+						&count) ||
+		!open_instances(glb, node, attributes, "SCALE", 3, &column[2],
+						&count))
+		return false;
+	if (count == UINT64_MAX)
+		return place_part(glb, part, outer);
+	if (count > MF_MAX_INSTANCES)
+		count = MF_MAX_INSTANCES + UINT64_C(1);
+	if (!mf_glb_spend(glb, count))
+		return false;
+	for (uint64_t i = 0; i < count; i++)
+	{
+		double		t[3] = {0};
+		double		q[4] = {0, 0, 0, 1};
+		double		s[3] = {1, 1, 1};
+		double	   *to[3] = {t, q, s};
+		Place		place;
+
+		for (int k = 0; k < 3; k++)
+			if (column[k].count > 0)
+				mf_glb_load_reals(&column[k], i, to[k]);
+		if (!compose(glb, node, t, q, s, &place))
+			return false;
+		combine(outer, &place);
+		if (!place_part(glb, part, &place))
+			return false;
+	}
+	return true;
+}
+
 /* Puts a node's mesh where the node is. */
 static bool
 place_mesh(MfGlb *glb, uint32_t node, const Place *place)
 {
+	const MfJson *json = &glb->json;
 	const uint32_t object = glb->nodes.item[node];
-	const double (*m)[3] = place->linear;
+	const uint32_t instancing =
+	mf_json_member(json, mf_json_member(json, object, "extensions"),
+				   "EXT_mesh_gpu_instancing");
 	uint32_t	mesh;
 	uint32_t	part;
 
@@ -259,18 +360,13 @@ place_mesh(MfGlb *glb, uint32_t node, const Place *place)
 		return false;
 	if (part == MF_GLB_NONE)
 		return true;
-	if (mf_json_member(&glb->json, object, "skin") != MF_JSON_NONE)
+	if (mf_json_member(json, object, "skin") != MF_JSON_NONE)
 		mf_job_note_extension(glb->job, "skins", 5);
-
-	/* Scaling by zero is how a node is hidden. */
-	if (m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
-		m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
-		m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]) == 0)
-	{
-		glb->job->left_out++;
-		return true;
-	}
-	return mf_scene_place(glb->job, glb->scene, part, m, place->shift);
+	if (instancing == MF_JSON_NONE)
+		return place_part(glb, part, place);
+	return place_instances(glb, node,
+						   mf_json_member(json, instancing, "attributes"),
+						   part, place);
 }
 
 /* Visits all nodes of the scene. */

@@ -22,6 +22,15 @@
 #define CUBE_CELLS(cells)	(6 * SIDE_CELLS(cells))
 #define NODES			((TABLE_CELLS + 1) * (TABLE_CELLS + 1))
 
+/* The order of insertion: round, side of the cube, cell of it, vertex. */
+#define ORDER_CELLS		1024
+#define CELL_SHIFT		(32 + 20)
+#define ROUND_SHIFT		(CELL_SHIFT + 3)
+#define ROUNDS			8
+
+/* Bits that are sorted by in one pass; the order has three times as many. */
+#define DIGIT			9
+
 /* More points than this are thinned out to one in each of as many cells. */
 #define MOST_POINTS		(UINT32_C(1) << 20)
 
@@ -52,14 +61,17 @@ typedef struct Search
 	uint32_t	pieces;
 	Farthest	(*sample)[CUBE_CELLS(SAMPLE_CELLS)];	/* of each piece */
 	MfPolytope	polytope;
+	bool		small;			/* not worth a sample: all are inserted */
 	bool		flat;
 	double		(*radius)[NODES];	/* of the polytope, in the directions of
 									 * the nodes between cells */
-	uint32_t	(*face)[NODES]; /* that bounds it there */
 	double	   *within;			/* largest coordinate that is within, in each
 								 * cell */
 	uint32_t	kept_count[MAX_PIECES];
 	uint32_t   *kept;			/* vertices that are not within */
+	uint32_t	kept_total;
+	uint64_t	seed;
+	uint64_t   *order;			/* of insertion of the kept ones */
 	uint32_t   *source;			/* the vertex of each of the polytope's points */
 	uint64_t	source_bytes;
 } Search;
@@ -214,24 +226,25 @@ add_spanning(Search *s)
 	add_point(s, NONE, grid);
 }
 
-/* Builds the polytope of the sample.  False: refused. */
-static bool
-build_sample(Search *s)
+/* The sample: what is farthest out in each cell, or all where that is less. */
+static void
+take_sample(Search *s)
 {
-	const uint32_t cells = CUBE_CELLS(SAMPLE_CELLS);
-	MfPolytopeResult result;
+	int32_t		grid[3];
 
+	if (s->small)
+	{
+		for (uint32_t v = 0; v < s->mesh->vertex_count; v++)
+		{
+			place_vertex(s, v, grid);
+			add_point(s, v, grid);
+		}
+		return;
+	}
 	mf_pool_run(s->job->pool, s->pieces, sample_piece, s);
-	s->source_bytes = (cells + SPANNING) * sizeof(*s->source);
-	s->source = mf_memory_alloc(&s->job->memory, s->source_bytes);
-	if (s->source == NULL)
-		return mf_job_out_of_memory(s->job);
-	if (!mf_polytope_reserve(s->job, &s->polytope, cells + SPANNING))
-		return false;
-	for (uint32_t c = 0; c < cells; c++)
+	for (uint32_t c = 0; c < CUBE_CELLS(SAMPLE_CELLS); c++)
 	{
 		Farthest	best = {-1, NONE};
-		int32_t		grid[3];
 
 		for (uint32_t p = 0; p < s->pieces; p++)
 			if (s->sample[p][c].distance > best.distance)
@@ -241,7 +254,23 @@ build_sample(Search *s)
 		place_vertex(s, best.vertex, grid);
 		add_point(s, best.vertex, grid);
 	}
-	while ((result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
+}
+
+/* Builds the polytope of the sample.  False: refused. */
+static bool
+build_sample(Search *s, MfPolytopeResult *result)
+{
+	const uint32_t room = SPANNING + (s->small ? s->mesh->vertex_count :
+									  CUBE_CELLS(SAMPLE_CELLS));
+
+	s->source_bytes = room * sizeof(*s->source);
+	s->source = mf_memory_alloc(&s->job->memory, s->source_bytes);
+	if (s->source == NULL)
+		return mf_job_out_of_memory(s->job);
+	if (!mf_polytope_reserve(s->job, &s->polytope, room))
+		return false;
+	take_sample(s);
+	while ((*result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
 		add_spanning(s);
 	return true;
 }
@@ -273,11 +302,7 @@ measure_row(void *arg, uint32_t row)
 				continue;
 			part = (face->normal[0] * at[0] + face->normal[1] * at[1] +
 					face->normal[2] * at[2]) / face->height;
-			if (part > largest)
-			{
-				largest = part;
-				s->face[side][node] = f;
-			}
+			largest = part > largest ? part : largest;
 		}
 		s->radius[side][node] = 1 / largest;
 	}
@@ -306,13 +331,13 @@ fill_table(Search *s)
 			}
 }
 
-/* Where a point in the polytope's coordinates is in the table. */
+/* The cell of a point in the polytope's coordinates. */
 static inline uint32_t
-find_entry(const int32_t at[3], double *distance)
+find_entry(const int32_t at[3], int cells, double *distance)
 {
 	const double place[3] = {at[0], at[1], at[2]};
 
-	return find_cell(place, TABLE_CELLS, distance);
+	return find_cell(place, cells, distance);
 }
 
 /* A task: keeps the vertices of a piece that are not within. */
@@ -334,7 +359,7 @@ sift_piece(void *arg, uint32_t piece)
 
 		place_vertex(s, v, at);
 		mf_polytope_centre(&s->polytope, at);
-		entry = find_entry(at, &distance);
+		entry = find_entry(at, TABLE_CELLS, &distance);
 		s->kept[out] = v;
 		out += distance > s->within[entry];
 	}
@@ -362,18 +387,18 @@ join_pieces(Search *s)
 
 /* Keeps what is farthest out in each of many cells.  False: refused. */
 static bool
-thin_out(Search *s, uint32_t *count)
+thin_out(Search *s)
 {
 	const uint64_t bytes = CUBE_CELLS(THIN_CELLS) * sizeof(Farthest);
 	Farthest   *best;
 	uint32_t	left = 0;
 
-	if (*count <= MOST_POINTS)
+	if (s->kept_total <= MOST_POINTS)
 		return true;
 	best = mf_memory_alloc(&s->job->memory, bytes);
 	if (best == NULL)
 		return mf_job_out_of_memory(s->job);
-	for (uint32_t n = 0; n < *count; n++)
+	for (uint32_t n = 0; n < s->kept_total; n++)
 	{
 		int32_t		at[3];
 		double		distance;
@@ -381,8 +406,7 @@ thin_out(Search *s, uint32_t *count)
 
 		place_vertex(s, s->kept[n], at);
 		mf_polytope_centre(&s->polytope, at);
-		cell = find_cell((double[]) {at[0], at[1], at[2]}, THIN_CELLS,
-						 &distance);
+		cell = find_entry(at, THIN_CELLS, &distance);
 		if (distance > best[cell].distance)
 			best[cell] = (Farthest)
 		{
@@ -393,59 +417,122 @@ thin_out(Search *s, uint32_t *count)
 		if (best[c].distance > 0)
 			s->kept[left++] = best[c].vertex;
 	mf_memory_free(&s->job->memory, best, bytes);
-	*count = left;
+	s->kept_total = left;
 	return true;
 }
 
-/*
- * A number below 2^bits for each, in an order that looks random: steps that
- * can be undone, as in Steele, Lea and Flood's generator.
- */
-static inline uint32_t
-scatter(uint32_t n, int bits, uint64_t seed)
+/* Spreads the bits of a number, for every other one to be put between. */
+static inline uint64_t
+spread(uint64_t n)
 {
-	const uint64_t mask = (UINT64_C(1) << bits) - 1;
-	uint64_t	x = (n + seed) & mask;
-
-	for (int round = 0; round < 3; round++)
-	{
-		x ^= x >> (bits / 2 + 1);
-		x = (x * 0x94d049bb133111eb + (seed >> 32)) & mask;
-	}
-	return (uint32_t) (x ^ x >> (bits / 2 + 1));
+	n = (n | n << 8) & 0x00ff00ff;
+	n = (n | n << 4) & 0x0f0f0f0f;
+	n = (n | n << 2) & 0x33333333;
+	return (n | n << 1) & 0x55555555;
 }
 
-/* Adds the kept vertices in a random order, with where to begin. */
-static void
-add_kept(Search *s, uint32_t count)
+/*
+ * The place of a vertex in the order of insertion.  Three quarters of all are
+ * of the last round, three quarters of the others of the one before, and so
+ * on (Amenta, Choi and Rote, "Incremental constructions con BRIO", 2003);
+ * within a round the next is near the one before (Morton, 1966).
+ */
+static inline uint64_t
+order_vertex(const Search *s, uint32_t vertex)
 {
-	uint64_t	seed = count;
-	int			bits = 1;
+	uint64_t	random = (vertex + s->seed) * 0x9e3779b97f4a7c15;
+	uint64_t	round = ROUNDS - 1;
+	int32_t		at[3];
+	double		distance;
+	uint32_t	cell;
 
-	while (UINT64_C(1) << bits < count)
-		bits++;
-	for (uint32_t p = 0; p < s->polytope.point_count; p++)
-		for (int k = 0; k < 3; k++)
-			seed = (seed ^ (uint32_t) s->polytope.point[p].at[k]) *
-				0xbf58476d1ce4e5b9;
-	for (uint64_t i = 0; i < UINT64_C(1) << bits; i++)
+	random = (random ^ random >> 30) * 0xbf58476d1ce4e5b9;
+	random ^= random >> 27;
+	for (; round > 0 && (random & 3) == 0; round--)
+		random >>= 2;
+	place_vertex(s, vertex, at);
+	mf_polytope_centre(&s->polytope, at);
+	cell = find_entry(at, ORDER_CELLS, &distance);
+	return round << ROUND_SHIFT |
+		(uint64_t) (cell / SIDE_CELLS(ORDER_CELLS)) << CELL_SHIFT |
+		(spread(cell / ORDER_CELLS % ORDER_CELLS) << 1 |
+		 spread(cell % ORDER_CELLS)) << 32 | vertex;
+}
+
+/* A task: finds the order of some of the kept vertices. */
+static void
+order_piece(void *arg, uint32_t piece)
+{
+	Search	   *s = arg;
+	const uint64_t end = s->kept_total * (piece + 1) / s->pieces;
+
+	for (uint64_t n = s->kept_total * piece / s->pieces; n < end; n++)
+		s->order[n] = order_vertex(s, s->kept[n]);
+}
+
+/*
+ * Sorts words by what is above their lower half, nine bits in one pass; equal
+ * ones stay in order.  There is room for as many behind them.
+ */
+static void
+sort_order(uint64_t *words, uint32_t count)
+{
+	uint64_t   *from = words;
+	uint64_t   *to = words + count;
+
+	for (int shift = 32; shift < ROUND_SHIFT + 3; shift += DIGIT)
 	{
-		const uint32_t n = scatter((uint32_t) i, bits, seed);
-		int32_t		at[3];
-		double		distance;
-		uint32_t	entry;
+		uint32_t	end[1 << DIGIT] = {0};
+		uint32_t	sum = 0;
+		uint64_t   *kept = from;
 
-		if (n >= count)
-			continue;
-		place_vertex(s, s->kept[n], at);
-		mf_polytope_centre(&s->polytope, at);
-		entry = find_entry(at, &distance);
-		s->polytope.point[s->polytope.point_count].face =
-			s->face[entry / SIDE_CELLS(TABLE_CELLS)]
-			[entry / TABLE_CELLS % TABLE_CELLS * (TABLE_CELLS + 1) +
-			 entry % TABLE_CELLS];
-		add_point(s, s->kept[n], at);
+		for (uint32_t n = 0; n < count; n++)
+			end[from[n] >> shift & ((1 << DIGIT) - 1)]++;
+		for (int d = 0; d < 1 << DIGIT; d++)
+		{
+			const uint32_t own = end[d];
+
+			end[d] = sum;
+			sum += own;
+		}
+		for (uint32_t n = 0; n < count; n++)
+			to[end[from[n] >> shift & ((1 << DIGIT) - 1)]++] = from[n];
+		from = to;
+		to = kept;
 	}
+	if (from != words)
+		memcpy(words, from, count * sizeof(*words));
+}
+
+/* Inserts the kept vertices in their order, round by round. */
+static MfPolytopeResult
+insert_kept(Search *s)
+{
+	MfPolytopeResult result = MF_POLYTOPE_SOLID;
+	uint32_t	begin = s->polytope.point_count;
+
+	for (uint32_t p = 0; p < begin; p++)
+		for (int k = 0; k < 3; k++)
+			s->seed = (s->seed ^ (uint32_t) s->polytope.point[p].at[k]) *
+				0xbf58476d1ce4e5b9;
+	mf_pool_run(s->job->pool, s->pieces, order_piece, s);
+	sort_order(s->order, s->kept_total);
+	for (uint32_t n = 0; n < s->kept_total; n++)
+	{
+		const uint32_t vertex = (uint32_t) s->order[n];
+		int32_t		at[3];
+
+		place_vertex(s, vertex, at);
+		mf_polytope_centre(&s->polytope, at);
+		add_point(s, vertex, at);
+		if (result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
+											s->order[n + 1] >> ROUND_SHIFT != s->order[n] >> ROUND_SHIFT))
+		{
+			result = mf_polytope_extend(&s->polytope, begin);
+			begin = s->polytope.point_count;
+		}
+	}
+	return result;
 }
 
 /* Inserts what the sample's polytope does not hold.  False: refused. */
@@ -454,16 +541,15 @@ insert_rest(Search *s, MfPolytopeResult *result)
 {
 	const uint32_t sampled = s->polytope.point_count;
 	uint32_t   *source;
-	uint32_t	count;
 	uint64_t	bytes;
 
 	fill_table(s);
 	mf_pool_run(s->job->pool, s->pieces, sift_piece, s);
-	count = join_pieces(s);
-	if (!thin_out(s, &count) ||
-		!mf_polytope_reserve(s->job, &s->polytope, sampled + count))
+	s->kept_total = join_pieces(s);
+	if (!thin_out(s) ||
+		!mf_polytope_reserve(s->job, &s->polytope, sampled + s->kept_total))
 		return false;
-	bytes = (sampled + count) * (uint64_t) sizeof(*source);
+	bytes = (sampled + s->kept_total) * (uint64_t) sizeof(*source);
 	source = mf_memory_alloc(&s->job->memory, bytes);
 	if (source == NULL)
 		return mf_job_out_of_memory(s->job);
@@ -471,9 +557,12 @@ insert_rest(Search *s, MfPolytopeResult *result)
 	mf_memory_free(&s->job->memory, s->source, s->source_bytes);
 	s->source = source;
 	s->source_bytes = bytes;
-	if (count > 0)
-		add_kept(s, count);
-	*result = mf_polytope_extend(&s->polytope, sampled);
+	bytes = 2 * s->kept_total * (uint64_t) sizeof(*s->order);
+	s->order = mf_memory_alloc(&s->job->memory, bytes);
+	if (s->order == NULL)
+		return mf_job_out_of_memory(s->job);
+	*result = insert_kept(s);
+	mf_memory_free(&s->job->memory, s->order, bytes);
 	return true;
 }
 
@@ -527,25 +616,23 @@ take_hull(Search *s, MfHull *hull)
 	return true;
 }
 
-/* Size of the arrays that do not depend on what is found, in one block. */
+/*
+ * Where the arrays are in a block, of those whose size is known from the
+ * beginning; without one, how large it has to be.
+ */
 static uint64_t
-block_bytes(const Search *s)
+lay_out(Search *s, void *block)
 {
-	return s->pieces * sizeof(*s->sample) +
-		6 * (sizeof(*s->radius) + sizeof(*s->face)) +
-		CUBE_CELLS(TABLE_CELLS) * sizeof(*s->within) +
-		s->mesh->vertex_count * (uint64_t) sizeof(*s->kept);
-}
+	uint64_t	taken = 0;
 
-/* Lays them out in that block. */
-static void
-lay_out(Search *s, char *block)
-{
-	s->sample = (Farthest (*)[CUBE_CELLS(SAMPLE_CELLS)]) block;
-	s->radius = (double (*)[NODES]) (s->sample + s->pieces);
-	s->within = (double *) (s->radius + 6);
-	s->face = (uint32_t (*)[NODES]) (s->within + CUBE_CELLS(TABLE_CELLS));
-	s->kept = (uint32_t *) (s->face + 6);
+	s->sample = mf_memory_carve(block, &taken,
+								s->pieces * sizeof(*s->sample));
+	s->radius = mf_memory_carve(block, &taken, 6 * sizeof(*s->radius));
+	s->within = mf_memory_carve(block, &taken, CUBE_CELLS(TABLE_CELLS) *
+								sizeof(*s->within));
+	s->kept = mf_memory_carve(block, &taken, s->mesh->vertex_count *
+							  (uint64_t) sizeof(*s->kept));
+	return taken;
 }
 
 /* Finds the hull; see hull.h. */
@@ -556,7 +643,7 @@ mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 	MfPolytopeResult result = MF_POLYTOPE_UNKNOWN;
 	const uint32_t pieces = mesh->vertex_count / PIECE;
 	uint64_t	bytes;
-	char	   *block;
+	void	   *block;
 	bool		good;
 
 	memset(hull, 0, sizeof(*hull));
@@ -567,16 +654,20 @@ mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 		if (!isfinite(s.scale[k]))
 			s.scale[k] = 0;
 	}
-	bytes = block_bytes(&s);
+	s.small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
+	bytes = s.small ? 0 : lay_out(&s, NULL);
 	block = mf_memory_alloc(&job->memory, bytes);
 	if (block == NULL)
 		return mf_job_out_of_memory(job);
-	lay_out(&s, block);
-	good = build_sample(&s) && insert_rest(&s, &result);
+	if (!s.small)
+		lay_out(&s, block);
+	good = build_sample(&s, &result) &&
+		(s.small || result != MF_POLYTOPE_SOLID || insert_rest(&s, &result));
 	if (good && result == MF_POLYTOPE_SOLID)
 		good = take_hull(&s, hull);
 	else
 		hull->volume = NAN;
+	hull->looks = s.polytope.looks;
 	mf_polytope_free(job, &s.polytope);
 	mf_memory_free(&job->memory, s.source, s.source_bytes);
 	mf_memory_free(&job->memory, block, bytes);

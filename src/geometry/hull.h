@@ -13,6 +13,7 @@ typedef struct MfHull
 	uint32_t	count;			/* corners; none where it is not known */
 	uint32_t	room;
 	double		(*at)[3];		/* in the mesh's unit */
+	uint64_t	looks;			/* of points at faces that it took */
 } MfHull;
 
 /*

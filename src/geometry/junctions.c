@@ -20,6 +20,13 @@
 /* Ends a row of vertices. */
 #define NONE	UINT32_MAX
 
+/* An edge, and where the row of its vertices begins. */
+typedef struct Plan
+{
+	uint32_t	rim;
+	uint32_t	first;
+} Plan;
+
 /* A splitting under way. */
 typedef struct Splitter
 {
@@ -31,10 +38,12 @@ typedef struct Splitter
 	uint64_t   *order;			/* (where on the line, step) of a loop */
 	uint32_t   *rank;			/* of each step's vertex in that order */
 	uint32_t   *inserted;		/* vertices: a row for each edge */
-	uint64_t   *task;			/* (triangle, edge to split) */
-	uint32_t   *first;			/* of each edge's vertices, in `inserted` */
+	uint64_t   *task;			/* (triangle, plan) */
+	Plan	   *plan;			/* edges to split */
 	uint32_t	insert_count;
-	uint32_t	task_count;
+	uint32_t	plan_count;
+	uint32_t	slit_steps;		/* of all slits */
+	uint32_t	longest;		/* slit, in steps */
 	MfPatch		patch;
 } Splitter;
 
@@ -87,50 +96,79 @@ find_width(const Splitter *s, const MfStep *step, uint32_t count)
 	return width;
 }
 
-/*
- * Is this loop a slit?  Puts its steps in order along it, then.
- */
-static bool
-order_slit(Splitter *s, const MfStep *step, uint32_t count)
+/* The line of a slit, from its one end to its other. */
+typedef struct Line
 {
-	const double width = find_width(s, step, count);
 	double		from[3];
-	double		to[3];
-	double		length = 0;
+	double		along[3];		/* of length 1 */
+	double		length;
+} Line;
 
-	mf_mesh_place(s->mesh, step[0].vertex, from);
-	mf_mesh_place(s->mesh, step[find_farthest(s->mesh, step, count,
-											  from)].vertex, from);
-	mf_mesh_place(s->mesh, step[find_farthest(s->mesh, step, count,
-											  from)].vertex, to);
+/* Is this loop a slit?  Finds its line, then. */
+static bool
+find_line(const Splitter *s, const MfStep *step, uint32_t count, Line *line)
+{
+	const MfMesh *mesh = s->mesh;
+	const double width = find_width(s, step, count);
+	double		square = 0;
+
+	mf_mesh_place(mesh, step[0].vertex, line->from);
+	for (int pass = 0; pass < 2; pass++)
+	{
+		double	   *end = pass == 0 ? line->from : line->along;
+
+		mf_mesh_place(mesh, step[find_farthest(mesh, step, count,
+											   line->from)].vertex, end);
+	}
 	for (int k = 0; k < 3; k++)
 	{
-		to[k] -= from[k];
-		length += to[k] * to[k];
+		line->along[k] -= line->from[k];
+		square += line->along[k] * line->along[k];
 	}
-	length = sqrt(length);
-	if (!(length > width))
+	line->length = sqrt(square);
+	if (!(line->length > width))
 		return false;
+	for (int k = 0; k < 3; k++)
+		line->along[k] /= line->length;
 	for (uint32_t i = 0; i < count; i++)
 	{
 		double		at[3];
-		double		along = 0;
-		double		square = 0;
+		double		dot = 0;
+
+		mf_mesh_place(mesh, step[i].vertex, at);
+		for (int k = 0; k < 3; k++)
+			dot += (at[k] - line->from[k]) * line->along[k];
+		square = 0;
+		for (int k = 0; k < 3; k++)
+		{
+			const double off = at[k] - line->from[k] - dot * line->along[k];
+
+			square += off * off;
+		}
+		if (square > width * width)
+			return false;
+	}
+	return true;
+}
+
+/* Puts the steps of a slit in order along its line. */
+static void
+order_slit(Splitter *s, const MfStep *step, uint32_t count, const Line *line)
+{
+	for (uint32_t i = 0; i < count; i++)
+	{
+		double		at[3];
+		double		dot = 0;
 
 		mf_mesh_place(s->mesh, step[i].vertex, at);
 		for (int k = 0; k < 3; k++)
-			along += (at[k] - from[k]) * to[k] / length;
-		for (int k = 0; k < 3; k++)
-			square += pow(at[k] - from[k] - along * to[k] / length, 2);
-		if (square > width * width)
-			return false;
-		along = fmin(fmax(along / length, 0), 1);
-		s->order[i] = (uint64_t) (along * UINT32_MAX) << 32 | i;
+			dot += (at[k] - line->from[k]) * line->along[k];
+		dot = fmin(fmax(dot / line->length, 0), 1);
+		s->order[i] = (uint64_t) (dot * UINT32_MAX) << 32 | i;
 	}
 	mf_sort_words(s->order, count);
 	for (uint32_t i = 0; i < count; i++)
 		s->rank[(uint32_t) s->order[i]] = i;
-	return true;
 }
 
 /* Notes at which vertices the edges of a slit are to be split. */
@@ -158,9 +196,11 @@ plan_slit(Splitter *s, const MfStep *step, uint32_t count)
 
 		if (a + 1 == b || b + 1 == a)
 			continue;
-		s->first[step[i].rim] = s->insert_count;
-		s->task[s->task_count++] = (uint64_t) rim->triangle << 32 |
-			step[i].rim;
+		s->plan[s->plan_count].rim = step[i].rim;
+		s->plan[s->plan_count].first = s->insert_count;
+		s->task[s->plan_count] = (uint64_t) rim->triangle << 32 |
+			s->plan_count;
+		s->plan_count++;
 		for (uint32_t at = a; at != b; at += a < b ? 1 : -1)
 			if (at != a)
 				s->inserted[s->insert_count++] =
@@ -176,11 +216,11 @@ add_inserted(Splitter *s, uint32_t from, uint32_t to, const uint64_t *task,
 {
 	for (uint32_t i = 0; i < tasks; i++)
 	{
-		const uint32_t r = (uint32_t) task[i];
+		const Plan *plan = &s->plan[(uint32_t) task[i]];
 
-		if (s->loops->rim[r].vertex[0] == from &&
-			s->loops->rim[r].vertex[1] == to)
-			for (uint32_t k = s->first[r]; s->inserted[k] != NONE; k++)
+		if (s->loops->rim[plan->rim].vertex[0] == from &&
+			s->loops->rim[plan->rim].vertex[1] == to)
+			for (uint32_t k = plan->first; s->inserted[k] != NONE; k++)
 				s->patch.vertex[s->patch.count++] = s->inserted[k];
 	}
 }
@@ -196,7 +236,7 @@ split_triangle(Splitter *s, const uint64_t *task, uint32_t tasks)
 
 	/* A triangle that is a slit itself has its own corner on its edge. */
 	for (uint32_t i = 0; i < tasks; i++)
-		for (uint32_t k = s->first[(uint32_t) task[i]];
+		for (uint32_t k = s->plan[(uint32_t) task[i]].first;
 			 s->inserted[k] != NONE; k++, count++)
 			if (s->inserted[k] == mesh->corners[t][0] ||
 				s->inserted[k] == mesh->corners[t][1] ||
@@ -216,7 +256,7 @@ split_triangle(Splitter *s, const uint64_t *task, uint32_t tasks)
 		add_inserted(s, corner[i], corner[(i + 1) % 3], task, tasks);
 	}
 	if (s->junctions->split == 0)
-		s->junctions->first = s->inserted[s->first[(uint32_t) task[0]]];
+		s->junctions->first = s->inserted[s->plan[(uint32_t) task[0]].first];
 	s->junctions->split += (uint32_t) count - 3;
 	mf_patch_split(mesh, &s->patch);
 	memcpy(mesh->corners[t], s->patch.triangle[0], sizeof(corner));
@@ -224,6 +264,25 @@ split_triangle(Splitter *s, const uint64_t *task, uint32_t tasks)
 		   (count - 3) * sizeof(corner));
 	mesh->triangle_count += (uint32_t) count - 3;
 	return true;
+}
+
+/* Looks how many slits there are, and how long. */
+static void
+count_slits(Splitter *s)
+{
+	const MfLoops *loops = s->loops;
+
+	for (uint32_t i = 0; i < loops->loop_count; i++)
+	{
+		const uint32_t count = loops->loop[i].count;
+		Line		line;
+
+		mf_mend_progress(s->job, i);
+		if (!find_line(s, loops->step + loops->loop[i].first, count, &line))
+			continue;
+		s->slit_steps += count;
+		s->longest = count > s->longest ? count : s->longest;
+	}
 }
 
 /* Plans all slits, then splits triangle by triangle, in their order. */
@@ -235,16 +294,20 @@ split_slits(Splitter *s)
 	for (uint32_t i = 0; i < loops->loop_count; i++)
 	{
 		const MfStep *step = loops->step + loops->loop[i].first;
+		const uint32_t count = loops->loop[i].count;
+		Line		line;
 
 		mf_mend_progress(s->job, i);
-		if (order_slit(s, step, loops->loop[i].count))
-			plan_slit(s, step, loops->loop[i].count);
+		if (!find_line(s, step, count, &line))
+			continue;
+		order_slit(s, step, count, &line);
+		plan_slit(s, step, count);
 	}
-	mf_sort_words(s->task, s->task_count);
-	for (uint32_t from = 0, next; from < s->task_count; from = next)
+	mf_sort_words(s->task, s->plan_count);
+	for (uint32_t from = 0, next; from < s->plan_count; from = next)
 	{
 		mf_mend_progress(s->job, from);
-		for (next = from + 1; next < s->task_count &&
+		for (next = from + 1; next < s->plan_count &&
 			 s->task[next] >> 32 == s->task[from] >> 32; next++)
 			;
 		if (!split_triangle(s, s->task + from, next - from))
@@ -262,34 +325,38 @@ bool
 mf_junctions_split(MfJob *job, MfMesh *mesh, const MfLoops *loops,
 				   MfJunctions *junctions)
 {
-	const uint64_t rims = loops->rim_count;
 	MfMemory   *memory = &job->memory;
 	Splitter	s = {
 		.job = job,.mesh = mesh,.loops = loops,.junctions = junctions,
 		.width = mf_slit_width(mesh)
 	};
+	uint64_t	steps;
+	uint64_t	longest;
 	bool		good;
 
 	memset(junctions, 0, sizeof(*junctions));
-	if (loops->loop_count == 0)
+	count_slits(&s);
+	steps = s.slit_steps;
+	longest = s.longest;
+	if (steps == 0)
 		return true;
 	mf_patch_begin(job, &s.patch);
-	s.order = mf_memory_alloc(memory, rims * sizeof(*s.order));
-	s.rank = mf_memory_alloc(memory, rims * sizeof(*s.rank));
-	s.task = mf_memory_alloc(memory, rims * sizeof(*s.task));
-	s.first = mf_memory_alloc(memory, rims * sizeof(*s.first));
-	s.inserted = mf_memory_alloc(memory, 2 * rims * sizeof(*s.inserted));
+	s.order = mf_memory_alloc(memory, longest * sizeof(*s.order));
+	s.rank = mf_memory_alloc(memory, longest * sizeof(*s.rank));
+	s.task = mf_memory_alloc(memory, steps * sizeof(*s.task));
+	s.plan = mf_memory_alloc(memory, steps * sizeof(*s.plan));
+	s.inserted = mf_memory_alloc(memory, 2 * steps * sizeof(*s.inserted));
 	good = s.order != NULL && s.rank != NULL && s.task != NULL &&
-		s.first != NULL && s.inserted != NULL;
+		s.plan != NULL && s.inserted != NULL;
 	if (!good)
 		mf_job_out_of_memory(job);
 	else
 		good = split_slits(&s);
-	mf_memory_free(memory, s.order, rims * sizeof(*s.order));
-	mf_memory_free(memory, s.rank, rims * sizeof(*s.rank));
-	mf_memory_free(memory, s.task, rims * sizeof(*s.task));
-	mf_memory_free(memory, s.first, rims * sizeof(*s.first));
-	mf_memory_free(memory, s.inserted, 2 * rims * sizeof(*s.inserted));
+	mf_memory_free(memory, s.order, longest * sizeof(*s.order));
+	mf_memory_free(memory, s.rank, longest * sizeof(*s.rank));
+	mf_memory_free(memory, s.task, steps * sizeof(*s.task));
+	mf_memory_free(memory, s.plan, steps * sizeof(*s.plan));
+	mf_memory_free(memory, s.inserted, 2 * steps * sizeof(*s.inserted));
 	mf_patch_end(job, &s.patch);
 	return good;
 }

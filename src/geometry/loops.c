@@ -323,16 +323,22 @@ follow(Trace *t, uint32_t rim)
 	return true;
 }
 
-/* Pairs and follows, with memory that the caller has and frees. */
-static bool
-trace(Trace *t)
+/* Pairs all ends. */
+static void
+pair_all(Trace *t)
 {
-	const uint64_t ends = 2 * (uint64_t) t->loops->rim_count;
+	const uint64_t rims = t->loops->rim_count;
 
-	t->looks = LOOKS_PER_EDGE * (uint64_t) t->loops->rim_count;
+	t->looks = LOOKS_PER_EDGE * rims;
 	sort_ends(t);
-	memset(t->mate, 0xff, ends * sizeof(*t->mate));
+	memset(t->mate, 0xff, 2 * rims * sizeof(*t->mate));
 	pair_ends(t);
+}
+
+/* Follows all chains. */
+static bool
+follow_all(Trace *t)
+{
 	memset(t->place, 0xff, t->mesh->vertex_count * sizeof(*t->place));
 	for (uint32_t r = 0; r < t->loops->rim_count; r++)
 	{
@@ -365,24 +371,26 @@ mf_loops_find(MfJob *job, const MfMesh *mesh, const MfEdges *edges,
 	loops->rim = mf_memory_alloc(memory, rims * sizeof(*loops->rim));
 	if (loops->rim != NULL)
 		loops->rim_count = (uint32_t) rims;
-	loops->step = mf_memory_alloc(memory, rims * sizeof(*loops->step));
-	t.chain = mf_memory_alloc(memory, rims * sizeof(*t.chain));
 	t.place = mf_memory_alloc(memory, place_bytes);
 	t.end = mf_memory_alloc(memory, 2 * rims * sizeof(*t.end));
 	t.mate = mf_memory_alloc(memory, 2 * rims * sizeof(*t.mate));
 	t.seen = mf_memory_alloc(memory, rims);
-	good = loops->rim != NULL && loops->step != NULL && t.chain != NULL &&
-		t.place != NULL && t.end != NULL && t.mate != NULL && t.seen != NULL;
-	if (!good)
-		mf_job_out_of_memory(job);
-	else
+	good = loops->rim != NULL && t.place != NULL && t.end != NULL &&
+		t.mate != NULL && t.seen != NULL;
+	if (good)
 	{
 		count_rims(edges, loops->rim);
-		good = trace(&t);
+		pair_all(&t);
 	}
+
+	/* Where the ends were is room for the steps. */
+	mf_memory_free(memory, t.end, 2 * rims * sizeof(*t.end));
+	loops->step = mf_memory_alloc(memory, rims * sizeof(*loops->step));
+	t.chain = mf_memory_alloc(memory, rims * sizeof(*t.chain));
+	good = good && loops->step != NULL && t.chain != NULL;
+	good = good ? follow_all(&t) : mf_job_out_of_memory(job);
 	mf_memory_free(memory, t.chain, rims * sizeof(*t.chain));
 	mf_memory_free(memory, t.place, place_bytes);
-	mf_memory_free(memory, t.end, 2 * rims * sizeof(*t.end));
 	mf_memory_free(memory, t.mate, 2 * rims * sizeof(*t.mate));
 	mf_memory_free(memory, t.seen, rims);
 	loops->step_room = (uint32_t) rims;

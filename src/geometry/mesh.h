@@ -42,6 +42,19 @@ extern void *mf_memory_grow(MfMemory *memory, void *old, uint64_t old_bytes,
 extern void mf_memory_free(MfMemory *memory, void *block, uint64_t bytes);
 extern void mf_memory_end(MfMemory *memory);
 
+/*
+ * The next array of a block that holds several, and what they take so far;
+ * without a block only that.
+ */
+static inline void *
+mf_memory_carve(void *block, uint64_t *taken, uint64_t bytes)
+{
+	void	   *array = block != NULL ? (char *) block + *taken : NULL;
+
+	*taken += (bytes + 63) & ~UINT64_C(63);
+	return array;
+}
+
 /* ---- job.c ---- */
 
 /* One call of mf_geometry_measure. */

@@ -28,6 +28,14 @@
 #define MOST_STATEMENTS(bytes)	((bytes) / 8 + 1)
 #define MOST_CORNERS(bytes)		((bytes) / 2 + 1)
 
+/*
+ * A small polygon; how many are looked at by a task; and the looks that one
+ * may take, of which it takes fewer than the cube of its corners.
+ */
+#define SMALL	8
+#define RANGE	8192
+#define LOOKS	(UINT64_C(1) << 20)
+
 /* A usual file has about so many bytes for each of these. */
 #define USUAL_VERTEX_BYTES		80
 #define USUAL_TRIANGLE_BYTES	40
@@ -38,6 +46,14 @@ typedef struct Polygon
 	uint32_t	triangle;
 	uint32_t	count;
 } Polygon;
+
+/* Polygons of a range that cross themselves. */
+typedef struct Crossed
+{
+	uint64_t	count;
+	uint64_t	first;			/* polygon */
+	uint32_t	vertex;			/* its first corner */
+} Crossed;
 
 typedef struct Reader
 {
@@ -56,6 +72,7 @@ typedef struct Reader
 	Polygon    *polygon;
 	uint64_t	polygon_count;
 	uint64_t	polygon_room;
+	Crossed    *crossed;		/* of each range of polygons */
 } Reader;
 
 /* Makes room for what can be in one piece. */
@@ -277,30 +294,106 @@ refuse_highest(Reader *r, const char *from)
 	return false;
 }
 
-/* Splits the polygons. */
-static bool
-split_polygons(Reader *r)
+/* Takes the corners of a polygon from the room of its triangles. */
+static inline void
+load_polygon(const Reader *r, uint64_t number, MfPolygon *polygon)
 {
+	const Polygon *from = &r->polygon[number];
+	const uint32_t *corner = r->mesh->corners[from->triangle];
+
+	polygon->count = from->count;
+	for (uint32_t i = 0; i < from->count; i++)
+		polygon->corner[i].vertex = corner[i];
+}
+
+/* A task: splits the small polygons of a range. */
+static void
+split_small(void *arg, uint32_t task)
+{
+	const Reader *r = arg;
+	const uint64_t from = task * (uint64_t) RANGE;
+	const uint64_t to = from + RANGE < r->polygon_count ? from + RANGE :
+	r->polygon_count;
+	MfPolygonCorner corner[SMALL];
+	uint32_t	cell[SMALL];
+	MfPolygon	polygon = {.room = SMALL,.corner = corner,.cell = cell};
+
+	for (uint64_t p = from; p < to; p++)
+	{
+		if (r->polygon[p].count > SMALL)
+			continue;
+		load_polygon(r, p, &polygon);
+		polygon.looks_left = LOOKS;
+		if (!mf_polygon_split(&polygon,
+							  (const double (*)[3]) r->mesh->wide_at,
+							  r->mesh->corners + r->polygon[p].triangle) &&
+			r->crossed[task].count++ == 0)
+		{
+			r->crossed[task].first = p;
+			r->crossed[task].vertex = corner[0].vertex;
+		}
+	}
+}
+
+/* Splits the large polygons, one by one: they share a budget. */
+static bool
+split_large(Reader *r, Crossed *crossed)
+{
+	const uint64_t before = r->job->crossed_polygons;
 	MfPolygon	polygon;
 	bool		good = true;
 
 	mf_polygon_begin(&polygon);
 	for (uint64_t p = 0; good && p < r->polygon_count; p++)
 	{
-		const Polygon *from = &r->polygon[p];
-		const uint32_t *corner = r->mesh->corners[from->triangle];
-
 		if (p % MF_PROGRESS_ITEMS == 0)
 			mf_job_progress(r->job, MF_STAGE_READING, p, r->polygon_count);
-		good = from->count <= polygon.room ||
-			mf_polygon_reserve(r->job, &polygon, from->count);
-		for (uint32_t i = 0; good && i < from->count; i++)
-			polygon.corner[i].vertex = corner[i];
-		polygon.count = from->count;
-		good = good && mf_polygon_put(r->job, r->mesh, &polygon,
-									  from->triangle);
+		if (r->polygon[p].count <= SMALL)
+			continue;
+		good = r->polygon[p].count <= polygon.room ||
+			mf_polygon_reserve(r->job, &polygon, r->polygon[p].count);
+		if (!good)
+			break;
+		load_polygon(r, p, &polygon);
+		good = mf_polygon_put(r->job, r->mesh, &polygon,
+							  r->polygon[p].triangle);
+		if (r->job->crossed_polygons > before && crossed->count == 0)
+			crossed->first = p;
+		crossed->count = r->job->crossed_polygons - before;
 	}
 	mf_polygon_end(r->job, &polygon);
+	return good;
+}
+
+/*
+ * Splits the polygons: the small ones by all threads, each within a budget
+ * that it cannot spend.  The first that crosses itself is that of the file.
+ */
+static bool
+split_polygons(Reader *r)
+{
+	const uint32_t ranges = (uint32_t) ((r->polygon_count + RANGE - 1) / RANGE);
+	const uint64_t bytes = ranges * (uint64_t) sizeof(*r->crossed);
+	Crossed		large = {.first = UINT64_MAX};
+	bool		good;
+
+	r->crossed = mf_memory_alloc(&r->job->memory, bytes);
+	if (r->crossed == NULL)
+		return mf_job_out_of_memory(r->job);
+	mf_pool_run(r->job->pool, ranges, split_small, r);
+	good = split_large(r, &large);
+	for (uint32_t i = 0; i < ranges; i++)
+	{
+		const Crossed *c = &r->crossed[i];
+
+		r->job->crossed_polygons += c->count;
+		if (c->count == 0 || c->first >= large.first)
+			continue;
+		large.first = c->first;
+		memcpy(r->job->crossed_at, r->mesh->wide_at[c->vertex],
+			   sizeof(r->job->crossed_at));
+	}
+	mf_memory_free(&r->job->memory, r->crossed, bytes);
 	return good;
 }
 

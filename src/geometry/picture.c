@@ -18,7 +18,7 @@
 
 /* What a picture may cost: triangles looked at, pixels filled. */
 #define MOST_TRIANGLES	UINT64_C(40000000)
-#define MOST_PIXELS		UINT64_C(200000000)
+#define MOST_PIXELS		UINT64_C(100000000)
 
 /* An instance that would cost too much is drawn as its box. */
 #define BOX_TRIANGLES	12

@@ -17,6 +17,9 @@
 /* Narrower triangles are tested pixel by pixel, wider ones span by span. */
 #define NARROW			6
 
+/* What finding a span costs, in pixels. */
+#define SPAN_COST		4
+
 /* The inside of an open surface lies so much behind its outside. */
 #define BACK_BEHIND		(1U << 12)
 
@@ -90,6 +93,12 @@ mf_stroke_prepare(MfStroke *stroke, bool closed)
 		stroke->first_row <= stroke->last_row;
 }
 
+static inline bool
+is_narrow(const MfStroke *stroke)
+{
+	return stroke->last_column - stroke->first_column < NARROW;
+}
+
 /* Pixels that drawing it will look at, about; see picture.h. */
 uint64_t
 mf_stroke_cost(const MfStroke *stroke)
@@ -97,8 +106,10 @@ mf_stroke_cost(const MfStroke *stroke)
 	const int64_t twice = stroke->twice_area < 0 ? -stroke->twice_area :
 	stroke->twice_area;
 
+	const uint64_t rows = (uint64_t) (stroke->last_row - stroke->first_row + 1);
+
 	return (uint64_t) twice / (2 * SNAP * SNAP) +
-		4 * (uint64_t) (stroke->last_row - stroke->first_row + 1);
+		(is_narrow(stroke) ? rows : SPAN_COST * rows);
 }
 
 /*
@@ -278,7 +289,7 @@ inside(const Edge edge[3], int64_t column, int64_t row)
 void
 mf_stroke_draw(const MfCanvas *canvas, const MfStroke *stroke)
 {
-	const bool	narrow = stroke->last_column - stroke->first_column < NARROW;
+	const bool	narrow = is_narrow(stroke);
 	const Plane plane = plane_of(stroke);
 	Edge		edge[3];
 

@@ -451,85 +451,157 @@ mf_polytope_build(MfPolytope *h)
 	return insert_points(h, 0) ? MF_POLYTOPE_SOLID : MF_POLYTOPE_UNKNOWN;
 }
 
+/* a x b, rounded. */
+static inline void
+rounded_cross(const double a[3], const double b[3], double out[3])
+{
+	out[0] = a[1] * b[2] - a[2] * b[1];
+	out[1] = a[2] * b[0] - a[0] * b[2];
+	out[2] = a[0] * b[1] - a[1] * b[0];
+}
+
+/* Which side of a plane through the centre a point is on. */
+static inline double
+side_of(const double normal[3], const MfPolytopePoint *p)
+{
+	return normal[0] * p->at[0] + normal[1] * p->at[1] +
+		normal[2] * p->at[2];
+}
+
+/* Is a point beyond an edge, seen from the centre? */
+static inline bool
+beyond_edge(const MfPolytope *h, uint32_t from, uint32_t to,
+			const MfPolytopePoint *p)
+{
+	const int32_t *i = h->point[from].at;
+	const int32_t *k = h->point[to].at;
+	const double a[3] = {i[0], i[1], i[2]};
+	const double b[3] = {k[0], k[1], k[2]};
+	double		normal[3];
+
+	rounded_cross(a, b, normal);
+	return side_of(normal, p) < 0;
+}
+
 /*
- * Books a point at a face that it is above.  From face to face where the
- * point is higher in terms of the face's height, which leads to the face that
- * the ray from the centre to the point goes through, unless faces in one
- * plane hold it up; so where that finds nothing, all faces are looked at.
+ * The plane from the middle of a face to a point, through the centre, and the
+ * edge at which it leaves the face; -1: none.
  */
+static int
+leave_face(const MfPolytope *h, const MfPolytopeFace *face,
+		   const MfPolytopePoint *p, double plane[3])
+{
+	const double to[3] = {p->at[0], p->at[1], p->at[2]};
+	double		middle[3] = {0};
+	bool		left[3];
+
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3; k++)
+			middle[k] += h->point[face->corner[i]].at[k];
+	rounded_cross(middle, to, plane);
+	for (int i = 0; i < 3; i++)
+		left[i] = side_of(plane, &h->point[face->corner[i]]) > 0;
+	for (int i = 0; i < 3; i++)
+		if (!left[i] && left[i == 2 ? 0 : i + 1])
+			return i;
+	return -1;
+}
+
+/* Books a point at any face that it is above; looks at all. */
 static void
-book_point(MfPolytope *h, uint32_t p)
+search_faces(MfPolytope *h, uint32_t p)
+{
+	for (uint32_t f = 0; f < h->face_count && h->looks <= h->max_looks; f++)
+		if (h->face[f].corner[0] != NONE &&
+			is_above(h, &h->face[f], &h->point[p]))
+		{
+			put_point(h, f, p);
+			return;
+		}
+}
+
+/*
+ * Books a point at a face that it is above, if any.  Goes straight from face
+ * to face, seen from the centre, to the one that the point is over: if it is
+ * not above that, it is within.  Returns the last face.
+ */
+static uint32_t
+book_point(MfPolytope *h, uint32_t p, uint32_t f)
 {
 	const MfPolytopePoint *point = &h->point[p];
-	uint32_t	f = point->face;
-	uint32_t	next = f;
-	double		best = -INFINITY;
+	const bool	ahead = product(&h->face[f], point) > 0;
+	double		plane[3];
+	int			edge = leave_face(h, &h->face[f], point, plane);
 
-	do
-	{
-		f = next;
-		if (is_above(h, &h->face[f], point))
-		{
-			put_point(h, f, p);
-			return;
-		}
-		best = product(&h->face[f], point) / h->face[f].height;
-		for (int i = 0; i < 3; i++)
-		{
-			const MfPolytopeFace *other = &h->face[h->face[f].beside[i]];
-			const double there = product(other, point) / other->height;
-
-			h->looks++;
-			if (there > best)
-			{
-				best = there;
-				next = h->face[f].beside[i];
-			}
-		}
-	} while (next != f);
-	for (f = 0; f < h->face_count; f++)
-		if (h->face[f].corner[0] != NONE &&
-			is_above(h, &h->face[f], point))
-		{
-			put_point(h, f, p);
-			return;
-		}
 	h->point[p].face = NONE;
+	for (uint32_t steps = 0; steps < h->face_count; steps++)
+	{
+		const MfPolytopeFace *face = &h->face[f];
+		const uint32_t from = face->corner[edge < 0 ? 0 : edge];
+		const uint32_t to = face->corner[(edge + 1) % 3];
+		int			entry;
+
+		if (is_above(h, face, point))
+		{
+			put_point(h, f, p);
+			return f;
+		}
+		if (edge < 0)
+		{
+			/* Over the middle of this face, or of nothing on the far side. */
+			if (!ahead)
+				break;
+			return f;
+		}
+		if (!beyond_edge(h, from, to, point))
+			return f;
+		if (h->looks > h->max_looks)
+			return f;
+
+		/* Of the other two edges of the next face, the one that is crossed. */
+		f = face->beside[edge];
+		face = &h->face[f];
+		entry = edge_from(face, to);
+		edge = (entry + 2) % 3;
+		if (side_of(plane, &h->point[face->corner[edge]]) > 0)
+			edge = (entry + 1) % 3;
+	}
+	search_faces(h, p);
+	return f;
 }
 
 /* Adds points; see polytope.h. */
 MfPolytopeResult
 mf_polytope_extend(MfPolytope *h, uint32_t begin)
 {
-	const uint32_t faces = h->face_count;
+	uint32_t	face = 0;
 
-	/* A budget of its own for the search: there is one in any case. */
-	h->max_looks = h->looks + LOOKS_ANYWAY +
-		(uint64_t) (h->point_count - begin) * (LOOKS_PER_POINT + faces);
-	for (uint32_t p = h->point_count; p-- > begin;)
-		book_point(h, p);
+	while (h->face[face].corner[0] == NONE)
+		face++;
+	h->max_looks += (uint64_t) (h->point_count - begin) * LOOKS_PER_POINT;
+	for (uint32_t p = begin; p < h->point_count; p++)
+		face = book_point(h, p, face);
 	return insert_points(h, begin) ? MF_POLYTOPE_SOLID : MF_POLYTOPE_UNKNOWN;
 }
 
-/* Bytes for all arrays. */
+/* Where the arrays are in a block; without one, how large it has to be. */
 static uint64_t
-block_bytes(const MfPolytope *h)
+lay_out(MfPolytope *h, void *block)
 {
-	return h->face_room * (sizeof(*h->face) + 4 * sizeof(uint32_t)) +
-		h->point_room * (sizeof(uint32_t) + sizeof(*h->point));
-}
+	const uint64_t numbers = h->face_room * (uint64_t) sizeof(uint32_t);
+	uint64_t	taken = 0;
 
-/* Lays them out in a block. */
-static void
-lay_out(MfPolytope *h, char *block)
-{
-	h->face = (MfPolytopeFace *) block;
-	h->stamp = (uint32_t *) (h->face + h->face_room);
-	h->free = h->stamp + h->face_room;
-	h->removed = h->free + h->face_room;
-	h->pending = h->removed + h->face_room;
-	h->spoke = h->pending + h->face_room;
-	h->point = (MfPolytopePoint *) (h->spoke + h->point_room);
+	h->face = mf_memory_carve(block, &taken, h->face_room *
+							  (uint64_t) sizeof(*h->face));
+	h->stamp = mf_memory_carve(block, &taken, numbers);
+	h->free = mf_memory_carve(block, &taken, numbers);
+	h->removed = mf_memory_carve(block, &taken, numbers);
+	h->pending = mf_memory_carve(block, &taken, numbers);
+	h->spoke = mf_memory_carve(block, &taken, h->point_room *
+							   (uint64_t) sizeof(*h->spoke));
+	h->point = mf_memory_carve(block, &taken, h->point_room *
+							   (uint64_t) sizeof(*h->point));
+	return taken;
 }
 
 /* Takes room; see polytope.h. */
@@ -541,7 +613,7 @@ mf_polytope_reserve(MfJob *job, MfPolytope *h, uint32_t points)
 	/* Twice as many faces as points, and a cone beside what it replaces. */
 	grown.point_room = points;
 	grown.face_room = 3 * points + 8;
-	grown.bytes = block_bytes(&grown);
+	grown.bytes = lay_out(&grown, NULL);
 	grown.block = mf_memory_alloc(&job->memory, grown.bytes);
 	if (grown.block == NULL)
 		return mf_job_out_of_memory(job);

@@ -70,7 +70,7 @@ extern bool mf_polytope_reserve(MfJob *job, MfPolytope *polytope,
 
 /*
  * Builds the hull of the points, inserted in the order that they are in,
- * which should be a random one.  Points that are outside by less than 2^-22
+ * which should be a random one; for few.  Points that are outside by less than 2^-22
  * of their distance from the place within are left out, so the hull's volume
  * is less by 7.2e-7 of itself at the most.
  */
@@ -84,8 +84,9 @@ extern double mf_polytope_off(const MfPolytope *polytope,
 							  const int32_t at[3]);
 
 /*
- * Adds the points from `begin` on, that were put behind the others: centred,
- * each with a face of the hull as it is now where the search is to begin.
+ * Adds the points from `begin` on, that were put behind the others, and are
+ * centred.  Fast where each is near the one before it, and where there are
+ * not many more than there were: so a random half first, and so on.
  */
 extern MfPolytopeResult mf_polytope_extend(MfPolytope *polytope,
 										   uint32_t begin);

@@ -52,6 +52,7 @@ typedef struct Reader
 	bool		seen[ITEM + 1]; /* in the element that it has to be in once */
 	Mf3mfObject *object;		/* the one that is read */
 	MfMesh	   *mesh;			/* its mesh */
+	bool		plain;			/* may plain names be of the core here? */
 	Name	   *names;
 	uint32_t	metadata;
 } Reader;
@@ -181,10 +182,23 @@ start_mesh(Reader *r, const char *const *attributes)
 	return true;
 }
 
+/*
+ * Names without a prefix are of the core in an element that has none itself:
+ * whoever changes that for a name has to do so at that name.
+ */
+static bool
+start_vertices(Reader *r, const char *const *attributes)
+{
+	(void) attributes;
+	r->plain = !mf_xml_is_prefixed(&r->xml);
+	return true;
+}
+
 static bool
 start_triangles(Reader *r, const char *const *attributes)
 {
 	(void) attributes;
+	r->plain = !mf_xml_is_prefixed(&r->xml);
 	return r->seen[VERTICES] ||
 		mf_xml_refuse(&r->xml, MF_ERROR_MALFORMED, "the triangles of object "
 					  "%u come before its vertices.", r->object->id);
@@ -315,7 +329,7 @@ static const struct
 	{"item", BUILD, ITEM, false, start_item},
 	{"object", RESOURCES, OBJECT, false, start_object},
 	{"mesh", OBJECT, MESH, true, start_mesh},
-	{"vertices", MESH, VERTICES, true, start_nothing},
+	{"vertices", MESH, VERTICES, true, start_vertices},
 	{"triangles", MESH, TRIANGLES, true, start_triangles},
 	{"components", OBJECT, COMPONENTS, true, start_components},
 	{"model", NOWHERE, MODEL, true, start_model},
@@ -394,6 +408,8 @@ on_run(void *arg, const char **at, const char *end)
 {
 	Reader	   *r = arg;
 
+	if (!r->plain)
+		return true;
 	if (r->within[r->depth] == VERTICES)
 		return mf_threemf_run_vertices(r->threemf, r->mesh, at, end);
 	if (r->within[r->depth] == TRIANGLES)

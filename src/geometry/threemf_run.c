@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "digits.h"
 #include "threemf.h"
 
 #define PIECE			(UINT32_C(128) << 10)
@@ -110,17 +111,17 @@ read_vertex(const Run *run, const char *p, void *out)
 	return p + 2;
 }
 
-/* Reads digits; their end, or NULL: there are none, or more than nine. */
+/* Reads up to seven digits; their end, or NULL: there are none, or more. */
 static inline const char *
 read_index(const char *p, uint32_t *value)
 {
-	const char *const from = p;
-	uint32_t	number = 0;
+	const uint64_t word = mf_digits_load(p);
+	const int	count = mf_digits_count(word);
 
-	for (; (unsigned char) (*p - '0') < 10 && p - from < 10; p++)
-		number = number * 10 + (unsigned char) (*p - '0');
-	*value = number;
-	return p == from || p - from > 9 ? NULL : p;
+	if (count == 0 || count == 8)
+		return NULL;
+	*value = (uint32_t) mf_digits_value(word, count);
+	return p + count;
 }
 
 /*
@@ -216,9 +217,10 @@ cut_pieces(Run *run, const char *at, uint32_t wanted)
 
 		memset(piece, 0, sizeof(*piece));
 		piece->border = left < PIECE ? run->limit : at + PIECE;
-		piece->from = count == 1 ? at : memchr(at, '<', left);
+		piece->from = count == 1 ? at :
+			memchr(at, '<', piece->border - at);
 		if (piece->from == NULL)
-			piece->from = run->limit;
+			piece->from = piece->border;
 		at = piece->border;
 	}
 	return count;
@@ -254,23 +256,40 @@ append_piece(Mf3mf *threemf, MfMesh *mesh, const Run *run, uint32_t index)
 	return true;
 }
 
+/* Is there an element of the run at about this place? */
+static bool
+goes_on(const Run *run, const char *at)
+{
+	const size_t left = run->limit - at;
+	const char *tag = memchr(at, '<', left < MARGIN ? left : MARGIN);
+	uint8_t		out[3 * sizeof(double)];
+
+	return tag != NULL && run->read(run, tag, out) != NULL;
+}
+
 /*
- * How many bytes the run goes on for, about: at the last place of those that
- * halving finds, there is an element of the same kind.
+ * How many bytes the run goes on for, about: places are looked at twice as
+ * far each time, and then between the last two by halving.
  */
 static size_t
 guess_length(const Run *run, const char *at)
 {
+	const size_t left = run->limit - at;
 	size_t		low = 0;
-	size_t		high = run->limit - at;
-	uint8_t		out[3 * sizeof(double)];
+	size_t		high = PIECE;
 
+	while (high < left && goes_on(run, at + high))
+	{
+		low = high;
+		high *= 2;
+	}
+	if (high > left)
+		high = left;
 	while (high - low > PIECE)
 	{
 		const size_t middle = low + (high - low) / 2;
-		const char *tag = memchr(at + middle, '<', run->limit - at - middle);
 
-		if (tag != NULL && run->read(run, tag, out) != NULL)
+		if (goes_on(run, at + middle))
 			low = middle;
 		else
 			high = middle;

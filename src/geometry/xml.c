@@ -41,7 +41,7 @@
  * Expat's memory counts as the job's, but expat does not say for whom it
  * asks: so this says on whose behalf this thread is in the parser.
  */
-static _Thread_local MfMemory *memory_of_parser;
+static _Thread_local MfXml *in_parser;
 
 /* In front of each of expat's blocks: its size, and what keeps it aligned. */
 #define BLOCK_HEAD		16
@@ -51,11 +51,14 @@ parser_alloc(size_t size)
 {
 	uint8_t    *block = NULL;
 
-	if (size <= SIZE_MAX / 4)
-		block = mf_memory_alloc(memory_of_parser, size + BLOCK_HEAD);
+	if (size > MF_XML_MAX_MEMORY - in_parser->memory_used)
+		in_parser->memory_exceeded = true;
+	else
+		block = mf_memory_alloc(&in_parser->job->memory, size + BLOCK_HEAD);
 	if (block == NULL)
 		return NULL;
 	memcpy(block, &size, sizeof(size));
+	in_parser->memory_used += size;
 	return block + BLOCK_HEAD;
 }
 
@@ -69,7 +72,8 @@ parser_free(void *at)
 		return;
 	block -= BLOCK_HEAD;
 	memcpy(&size, block, sizeof(size));
-	mf_memory_free(memory_of_parser, block, size + BLOCK_HEAD);
+	mf_memory_free(&in_parser->job->memory, block, size + BLOCK_HEAD);
+	in_parser->memory_used -= size;
 }
 
 static void *
@@ -275,6 +279,16 @@ mf_xml_space(const MfXml *xml, const char *prefix, size_t length)
 	return NULL;
 }
 
+/* Has the element's name a prefix?  See xml.h. */
+bool
+mf_xml_is_prefixed(const MfXml *xml)
+{
+	for (uint64_t i = parser_place(xml) + 1; i < xml->size; i++)
+		if (strchr(": \t\r\n/>", xml->text[i]) != NULL)
+			return xml->text[i] == ':';
+	return true;
+}
+
 /* The value of an attribute; see xml.h. */
 const char *
 mf_xml_attribute(const char *const *attributes, const char *name)
@@ -292,6 +306,12 @@ refuse_syntax(MfXml *xml)
 	const enum XML_Error error = XML_GetErrorCode(xml->expat);
 	char		what[120];
 
+	if (error == XML_ERROR_NO_MEMORY && xml->memory_exceeded)
+	{
+		refuse_at(xml, parser_place(xml), MF_ERROR_ARCHIVE_BOMB,
+				  "there are more names than are read.");
+		return;
+	}
 	if (error == XML_ERROR_NO_MEMORY)
 	{
 		mf_job_out_of_memory(xml->job);
@@ -465,10 +485,13 @@ mf_xml_read(MfXml *xml, MfJob *job, const char *name, const uint8_t *text,
 				  "The text of %s is not in UTF-8, as 3MF is.", name);
 		return false;
 	}
-	memory_of_parser = &job->memory;
+	in_parser = xml;
 	xml->expat = XML_ParserCreate_MM("UTF-8", &suite, separator);
 	if (xml->expat == NULL)
+	{
+		in_parser = NULL;
 		return mf_job_out_of_memory(job);
+	}
 	XML_SetUserData(xml->expat, xml);
 	XML_SetElementHandler(xml->expat, on_start, on_end);
 	XML_SetStartDoctypeDeclHandler(xml->expat, on_doctype);
@@ -476,7 +499,7 @@ mf_xml_read(MfXml *xml, MfJob *job, const char *name, const uint8_t *text,
 	XML_SetStartNamespaceDeclHandler(xml->expat, on_prefix);
 	good = read_text(xml);
 	XML_ParserFree(xml->expat);
-	memory_of_parser = NULL;
+	in_parser = NULL;
 	for (int i = 0; i < xml->prefix_count; i++)
 	{
 		char	   *texts[] = {xml->prefix[i].name, xml->prefix[i].space};

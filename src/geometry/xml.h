@@ -24,6 +24,9 @@
 #define MF_XML_MAX_PARSED		(UINT64_C(256) << 20)
 #define MF_XML_MAX_ELEMENTS		8000000
 
+/* What the parser may allocate, in bytes: it keeps each name that it sees. */
+#define MF_XML_MAX_MEMORY		(UINT64_C(16) << 20)
+
 /* Between namespace and local name, as the parser gives them. */
 #define MF_XML_SEPARATOR		'\n'
 
@@ -72,6 +75,8 @@ struct MfXml
 	uint32_t	elements;		/* that the parser has seen */
 	int			prefix_count;
 	MfXmlPrefix prefix[MF_XML_MAX_PREFIXES];
+	uint64_t	memory_used;	/* by the parser */
+	bool		memory_exceeded;
 	bool		refused;
 };
 
@@ -83,6 +88,9 @@ extern bool mf_xml_read(MfXml *xml, MfJob *job, const char *name,
 /* The namespace of a prefix, while the root begins; NULL: not declared. */
 extern const char *mf_xml_space(const MfXml *xml, const char *prefix,
 								size_t length);
+
+/* Has the name of the element that begins a prefix? */
+extern bool mf_xml_is_prefixed(const MfXml *xml);
 
 /* Refuses because of the element at hand, naming its line; false. */
 extern bool mf_xml_refuse(MfXml *xml, MfErrorCode code, const char *format,...)

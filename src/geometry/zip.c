@@ -131,6 +131,13 @@ find_directory64(MfJob *job, uint64_t end, Directory *directory)
 	if (read32(record + 16) != 0 || read32(record + 20) != 0 ||
 		read64(record + 24) != read64(record + 32))
 		return refuse_damaged(job, "its directory is not whole");
+	if ((directory->entries != UINT16_MAX &&
+		 directory->entries != read64(record + 32)) ||
+		(directory->size != UINT32_MAX &&
+		 directory->size != read64(record + 40)) ||
+		(directory->from != UINT32_MAX &&
+		 directory->from != read64(record + 48)))
+		return refuse_damaged(job, "it has two different directories");
 	directory->entries = read64(record + 32);
 	directory->size = read64(record + 40);
 	directory->from = read64(record + 48);
@@ -174,8 +181,10 @@ find_directory(MfJob *job, Directory *directory)
 				  "The file is one volume of an archive of several.");
 		return false;
 	}
+
+	/* Programs look for the directory from either side. */
 	if (directory->from > directory->until ||
-		directory->size > directory->until - directory->from)
+		directory->size != directory->until - directory->from)
 		return refuse_damaged(job, "its directory is not where it should be");
 	if (directory->entries > MF_ZIP_MAX_ENTRIES)
 	{

@@ -65,10 +65,3 @@ mf_inset_loop(const MfInset *inset, double distance)
 {
 	return fmax(0, inset->outer_perimeter - 2 * inset->corners * distance);
 }
-
-double
-mf_print_spacing(double width, double height)
-{
-	/* Round ends take (1 - pi / 4) h; a line wider than high has room. */
-	return fmax(width - height * (1 - M_PI / 4), width / 2);
-}

@@ -28,7 +28,4 @@ extern void mf_inset_to(MfInset *inset, double distance);
 /* Length of a loop along the outline, at this distance inside of it. */
 extern double mf_inset_loop(const MfInset *inset, double distance);
 
-/* Distance between lines of a width that touch in layers of a height, mm. */
-extern double mf_print_spacing(double width, double height);
-
 #endif							/* MF_INSET_H */

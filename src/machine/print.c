@@ -116,6 +116,13 @@ are_settings(const MfPrintSettings *s)
 		is_amount(s->infill_anchors) && is_amount(s->inside_overlap);
 }
 
+double
+mf_print_spacing(double width, double height)
+{
+	/* Round ends take (1 - pi / 4) h; a line wider than high has room. */
+	return fmax(width - height * (1 - M_PI / 4), width / 2);
+}
+
 /* ---- layers as printed ---- */
 
 /* A running sum of `count` values at a place between 0 and `count`. */
@@ -279,6 +286,8 @@ lay_lines(const Steps *steps, int step, const MfPrintSettings *s, Layer *layer)
 		const double length = fmin(room, mf_inset_loop(&inset, s->line_width / 2 +
 													   loop * spacing));
 
+		if (length <= 0)
+			break;
 		*(loop == 0 ? &layer->outer : &layer->inner) += length;
 		room -= length;
 	}

@@ -83,6 +83,9 @@ extern void mf_print_defaults(MfPrintSettings *settings);
 extern bool mf_print_estimate(const MfLayers *layers, double height,
 							  const MfPrintSettings *settings, MfPrint *print);
 
+/* Distance between lines of a width that touch in layers of a height, mm. */
+extern double mf_print_spacing(double width, double height);
+
 /*
  * The layers of a prism with this volume, surface and height, in mm: what can
  * be said of a model whose layers were not measured.

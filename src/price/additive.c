@@ -5,13 +5,15 @@
  * Deposited volume: walls and infill apart, min(A x w, V) + max(V - A x w, 0)
  * x f, with area A, wall w and infill f, and supports beside them, as in
  * 3YOURMIND's published FDM material script (pricing scripts wiki,
- * PD/87884232).
+ * PD/87884232).  Where the process has a printer, volume and time are those
+ * of its lines, layer by layer (printing.c).
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "formula.h"
+#include "printing.h"
 
 /* What is printed solid around the infill, where the process says nothing. */
 #define DEFAULT_WALL_MM "1.2"
@@ -20,7 +22,7 @@ PG_FUNCTION_INFO_V1(mesflow_price_additive);
 
 /* Volume of plastic in one piece, cm3, and how it comes about. */
 static Numeric
-deposited(const MfFormula *f, char **why)
+deposited(const MfFormula *f, const char **why)
 {
 	Numeric		infill;
 	Numeric		wall;
@@ -48,10 +50,11 @@ deposited(const MfFormula *f, char **why)
 /*
  * Supports, where there is a rate for them: their measured volume, or a share
  * of the part where it was not measured, printed at a density of its own.
- * Adds what is deposited to *made.
+ * Adds what is deposited to *made, and its time to the printing (NULL: there
+ * is no printer).
  */
 static void
-add_support(MfFormula *f, Numeric *made, char **made_text)
+add_support(MfFormula *f, Numeric *made, const char **made_text, MfPrinting *printing)
 {
 	double		measured = mf_row_double(&f->measurement, "support_volume_mm3");
 	Numeric		rate;
@@ -87,6 +90,8 @@ add_support(MfFormula *f, Numeric *made, char **made_text)
 					  mf_decimal_text(f->density), f->pieces_text);
 	*made_text = psprintf("(%s + %s cm3 support)", *made_text, mf_decimal_text(volume));
 	*made = mf_decimal_add(*made, volume);
+	if (printing != NULL)
+		mf_printing_add_support(printing, volume);
 }
 
 /*
@@ -98,16 +103,24 @@ mesflow_price_additive(PG_FUNCTION_ARGS)
 {
 	MfFormula	f;
 	Numeric		made;
-	char	   *made_text;
+	const char *made_text;
+	MfPrinting	printing;
+	bool		is_printed;
 
 	mf_formula_open(&f, fcinfo);
-	made = deposited(&f, &made_text);
+	is_printed = mf_printing_find(&f, 1, &printing);
+	made = is_printed ? printing.made : deposited(&f, &made_text);
+	if (is_printed)
+		made_text = printing.made_text;
 	mf_lines_add_rate(&f.lines, &f.rates, "material", MF_PER_PIECE,
 					  mf_formula_times_pieces(&f, mf_decimal_mul(made, f.density)),
 					  "g", "material", "%s x %s g/cm3 x %s", made_text,
 					  mf_decimal_text(f.density), f.pieces_text);
-	add_support(&f, &made, &made_text);
-	mf_formula_add_machine(&f, made, made_text, true);
+	add_support(&f, &made, &made_text, is_printed ? &printing : NULL);
+	if (is_printed)
+		mf_formula_add_printing(&f, &printing);
+	else
+		mf_formula_add_machine(&f, made, made_text, true);
 	mf_formula_add_finishing(&f);
 	mf_formula_add_extras(&f);
 	mf_formula_add_overheads(&f);

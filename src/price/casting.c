@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "formula.h"
+#include "printing.h"
 
 PG_FUNCTION_INFO_V1(mesflow_price_casting);
 
@@ -54,8 +55,9 @@ add_metal(MfFormula *f)
 
 /* The pattern: a print in wax or resin, larger by the shrinkage in each axis. */
 static void
-add_pattern(MfFormula *f, Numeric growth)
+add_pattern(MfFormula *f, Numeric longer, Numeric growth)
 {
+	MfPrinting	printing;
 	Numeric		volume = mf_decimal_round(mf_decimal_mul(f->volume, growth), 4);
 	char	   *text = psprintf("%s cm3", mf_decimal_text(volume));
 
@@ -63,7 +65,10 @@ add_pattern(MfFormula *f, Numeric growth)
 					  mf_formula_times_pieces(f, volume), "cm3", "wax",
 					  "%s cm3 x %s shrinkage x %s", mf_decimal_text(f->volume),
 					  mf_decimal_text(growth), f->pieces_text);
-	mf_formula_add_machine(f, volume, text, false);
+	if (mf_printing_find(f, mf_decimal_double(longer), &printing))
+		mf_formula_add_printing(f, &printing);
+	else
+		mf_formula_add_machine(f, volume, text, false);
 }
 
 /* Its share of a flask: the box it stands in. */
@@ -143,7 +148,7 @@ mesflow_price_casting(PG_FUNCTION_ARGS)
 	longer = one_plus(mf_rates_share(&f.rates, "shrinkage"));
 	growth = mf_decimal_round(mf_decimal_mul(mf_decimal_mul(longer, longer), longer), 4);
 	add_metal(&f);
-	add_pattern(&f, growth);
+	add_pattern(&f, longer, growth);
 	add_flask(&f, growth);
 	add_casting(&f);
 	mf_formula_add_finishing(&f);

@@ -14,6 +14,7 @@
 #include "json.h"
 #include "mb/pg_wchar.h"
 #include "mesflow.h"
+#include "printing.h"
 #include "utils/builtins.h"
 
 #define FACT_DIGITS		4
@@ -46,6 +47,7 @@ mf_formula_open(MfFormula *f, FunctionCallInfo fcinfo)
 
 	mf_row_open(&f->measurement, PG_GETARG_HEAPTUPLEHEADER(0));
 	mf_row_open(&f->material, PG_GETARG_HEAPTUPLEHEADER(1));
+	mf_row_open(&f->process, PG_GETARG_HEAPTUPLEHEADER(2));
 	f->quantity = PG_GETARG_INT32(3);
 	f->pieces = mf_decimal_int(f->quantity);
 	f->pieces_text = f->quantity == 1 ? "1 piece" :
@@ -66,6 +68,7 @@ mf_formula_close(MfFormula *f)
 {
 	mf_row_close(&f->measurement);
 	mf_row_close(&f->material);
+	mf_row_close(&f->process);
 	return JsonbPGetDatum(mf_lines_to_jsonb(&f->lines));
 }
 
@@ -201,6 +204,17 @@ mf_formula_add_machine(MfFormula *f, Numeric made, const char *made_text,
 					  mf_formula_times_pieces(f, mf_decimal_div(minutes, mf_decimal_int(60))),
 					  "h", "machine_hour", "(%s) / 60 min x %s", why,
 					  f->pieces_text);
+}
+
+/* Machine time of a print that is known line by line. */
+void
+mf_formula_add_printing(MfFormula *f, const MfPrinting *printing)
+{
+	mf_lines_add_rate(&f->lines, &f->rates, "machine", MF_PER_PIECE,
+					  mf_formula_times_pieces(f, mf_decimal_div(printing->minutes,
+																mf_decimal_int(60))),
+					  "h", "machine_hour", "(%s) / 60 min x %s",
+					  printing->minutes_text, f->pieces_text);
 }
 
 /*

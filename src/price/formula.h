@@ -15,6 +15,7 @@ typedef struct MfFormula
 {
 	MfRow		measurement;
 	MfRow		material;
+	MfRow		process;
 	int			quantity;
 	Numeric		pieces;			/* the same, as a factor */
 	const char *pieces_text;	/* "7 pieces" */
@@ -37,8 +38,10 @@ extern bool mf_formula_is_set(const MfFormula *f, const char *option);
 extern Numeric mf_formula_side(const MfFormula *f, int axis);
 extern Numeric mf_formula_times_pieces(const MfFormula *f, Numeric each);
 
+struct MfPrinting;
 extern void mf_formula_add_machine(MfFormula *f, Numeric made, const char *made_text,
 								   bool needed);
+extern void mf_formula_add_printing(MfFormula *f, const struct MfPrinting *printing);
 extern void mf_formula_add_finishing(MfFormula *f);
 extern void mf_formula_add_extras(MfFormula *f);
 extern void mf_formula_add_overheads(MfFormula *f);

@@ -52,7 +52,10 @@ by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Shortest edge against shortest, and so on: turned by right angles. */
+/*
+ * Shortest edge against shortest, and so on: turned by right angles until it
+ * fits.
+ */
 static bool
 fits(const double size[AXES], const double room[AXES])
 {
@@ -67,6 +70,25 @@ fits(const double size[AXES], const double room[AXES])
 		if (part[i] > machine[i])
 			return false;
 	return true;
+}
+
+/*
+ * Does the scaled model fit: by its box in the file's axes, or by the smallest
+ * one that stands on an axis, turned about it, where that was measured?
+ */
+static bool
+fits_somehow(const MfPriceRequest *request, const double size[AXES],
+			 const double room[AXES])
+{
+	double		tight[AXES];
+
+	if (fits(size, room))
+		return true;
+	if (!mf_row_place(&request->outcome, "tight_box_mm", tight))
+		return false;
+	for (int i = 0; i < AXES; i++)
+		tight[i] *= request->scale;
+	return fits(tight, room);
 }
 
 /* A length for people: two decimals, and none where there are none. */
@@ -126,7 +148,8 @@ mf_obstacle_find(const MfPriceRequest *request, MfPrice *price)
 	if (mf_row_place(outcome, "bbox_min", low) && mf_row_place(outcome, "bbox_max", high))
 		for (int i = 0; i < AXES; i++)
 			size[i] = (high[i] - low[i]) * request->scale;
-	if (mf_row_place(&request->process, "max_size_mm", room) && !fits(size, room))
+	if (mf_row_place(&request->process, "max_size_mm", room) &&
+		!fits_somehow(request, size, room))
 	{
 		mf_price_refuse(price, "failed", "does_not_fit",
 						"The model measures %s mm; %s takes up to %s mm.",

@@ -61,7 +61,7 @@ static const char help[] =
 "Options:\n"
 "  --json               print one JSON object instead of a page\n"
 "  --unit UNIT          the unit of the file: um, mm, cm, m, inch or ft\n"
-"                       (default: mm)\n"
+"                       (default: what the file says, or mm)\n"
 "  --basic              only size, volume, area, bodies and defects\n"
 "  --section Z          the cross section at the height Z, in mm, too\n"
 "  --picture FILE.png   write a picture of the model to this file\n"

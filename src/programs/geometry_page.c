@@ -160,7 +160,7 @@ print_walls(const MfMeasurement *m)
 			continue;
 		snprintf(title, sizeof(title), "%.0f %% below",
 				 100 * mf_wall_shares[i]);
-		amount(title, m->wall_mm[i], 1, "mm");
+		line(title, "%.3f mm", m->wall_mm[i]);
 	}
 	line("Sampled", "at %lld place%s", (long long) m->wall_samples,
 		 m->wall_samples == 1 ? "" : "s");

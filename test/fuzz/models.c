@@ -8,6 +8,7 @@
  */
 #include "../../src/frame/wire.h"
 #include "../../src/geometry/scene.h"
+#include "../geometry/package.h"
 #include "targets.h"
 
 #include <math.h>
@@ -82,24 +83,64 @@ check(const uint8_t *bytes, size_t size)
 	return 0;
 }
 
+/* Bytes that are no model of this kind are another target's. */
+static int
+check_kind(const uint8_t *bytes, size_t size, MfEncoding kind)
+{
+	return kind_of(bytes, size) == kind ? check(bytes, size) : -1;
+}
+
 int
 fuzz_stl_binary(const uint8_t *bytes, size_t size)
 {
-	return kind_of(bytes, size) == MF_ENCODING_STL_BINARY ?
-		check(bytes, size) : -1;
+	return check_kind(bytes, size, MF_ENCODING_STL_BINARY);
 }
 
 int
 fuzz_stl_ascii(const uint8_t *bytes, size_t size)
 {
-	return kind_of(bytes, size) == MF_ENCODING_STL_ASCII ?
-		check(bytes, size) : -1;
+	return check_kind(bytes, size, MF_ENCODING_STL_ASCII);
 }
 
 int
 fuzz_obj(const uint8_t *bytes, size_t size)
 {
-	return kind_of(bytes, size) == MF_ENCODING_OBJ ? check(bytes, size) : -1;
+	return check_kind(bytes, size, MF_ENCODING_OBJ);
+}
+
+int
+fuzz_ply(const uint8_t *bytes, size_t size)
+{
+	return check_kind(bytes, size, MF_ENCODING_PLY);
+}
+
+int
+fuzz_glb(const uint8_t *bytes, size_t size)
+{
+	return check_kind(bytes, size, MF_ENCODING_GLB);
+}
+
+/* The archive itself: sums that do not match end most of it early. */
+int
+fuzz_threemf(const uint8_t *bytes, size_t size)
+{
+	return check_kind(bytes, size, MF_ENCODING_3MF);
+}
+
+/* The model within a sound archive. */
+int
+fuzz_threemf_model(const uint8_t *bytes, size_t size)
+{
+	Bytes		package;
+	int			result;
+
+	/* A size of 0 has another meaning there. */
+	if (size == 0)
+		return -1;
+	package = package_of((const char *) bytes, size, false, NULL, 0);
+	result = check(package.at, package.size);
+	free_bytes(&package);
+	return result;
 }
 
 int

@@ -26,6 +26,10 @@ extern const FuzzTarget *fuzz_target(const char *name);
 extern int	fuzz_stl_binary(const uint8_t *bytes, size_t size);
 extern int	fuzz_stl_ascii(const uint8_t *bytes, size_t size);
 extern int	fuzz_obj(const uint8_t *bytes, size_t size);
+extern int	fuzz_ply(const uint8_t *bytes, size_t size);
+extern int	fuzz_glb(const uint8_t *bytes, size_t size);
+extern int	fuzz_threemf(const uint8_t *bytes, size_t size);
+extern int	fuzz_threemf_model(const uint8_t *bytes, size_t size);
 extern int	fuzz_any(const uint8_t *bytes, size_t size);
 
 /* protocols.c: the frames between the programs and their parents. */

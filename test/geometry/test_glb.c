@@ -579,6 +579,63 @@ test_many_nodes(void)
 	}
 }
 
+/* Instances of one node, by floats and by whole numbers. */
+static Bytes
+write_instances(int count, int turns)
+{
+	static const int8_t turn[3][4] = {
+		{0, 0, 0, 127}, {0, 0, 90, 90}, {0, 0, 127, 0}
+	};
+	Glb			glb = usual_cube();
+	float		shift[3][3] = {{0}};
+	float		scale[3][3];
+
+	for (int i = 0; i < 3; i++)
+	{
+		shift[i][0] = 100.0f * i;
+		for (int k = 0; k < 3; k++)
+			scale[i][k] = i + 1.0f;
+	}
+	add_accessor(&glb, add_view(&glb, shift, sizeof(shift), 0), 5126, false,
+				 count, "VEC3", "");
+	add_accessor(&glb, add_view(&glb, turn, sizeof(turn), 0), 5120, true,
+				 turns, "VEC4", "");
+	add_accessor(&glb, add_view(&glb, scale, sizeof(scale), 0), 5126, false,
+				 count, "VEC3", "");
+	glb.top = ",\"extensionsRequired\":[\"EXT_mesh_gpu_instancing\"],"
+		"\"extensionsUsed\":[\"EXT_mesh_gpu_instancing\"]";
+	glb.nodes = ",\"nodes\":[{\"mesh\":0,\"translation\":[0,0,1],"
+		"\"extensions\":{\"EXT_mesh_gpu_instancing\":{\"attributes\":"
+		"{\"TRANSLATION\":2,\"ROTATION\":3,\"SCALE\":4}}}}]";
+	return finish(&glb);
+}
+
+static void
+test_instances(void)
+{
+	Bytes		bytes = write_instances(3, 3);
+	MfMeasurement m;
+	MfRefusal	refusal = {0};
+
+	/* Turned by 90 and 180 degrees: [80, 100] and [170, 200] in x. */
+	ok(measure(&bytes, MF_UNIT_MM, &m, &refusal) && m.bodies == 3 &&
+	   m.triangles == 36 && near(m.volume_mm3, 36000, 1e-12) &&
+	   fabs(m.bbox_min[0]) < 1e-9 && near(m.bbox_max[0], 200, 1e-9) &&
+	   near(m.bbox_min[1], -30, 1e-9) && near(m.bbox_max[1], 20, 1e-9) &&
+	   near(m.bbox_min[2], 1, 1e-9) && near(m.bbox_max[2], 31, 1e-9) &&
+	   m.extensions[0] == '\0', "three instances of a node");
+	bytes = write_instances(3, 2);
+	ok(!measure(&bytes, MF_UNIT_MM, &m, &refusal) &&
+	   refusal.code == MF_ERROR_MALFORMED &&
+	   strstr(refusal.text, "without a place") != NULL,
+	   "three instances with two turns");
+	bytes = write_instances(4, 4);
+	ok(!measure(&bytes, MF_UNIT_MM, &m, &refusal) &&
+	   refusal.code == MF_ERROR_MALFORMED &&
+	   strstr(refusal.text, "beyond its buffer view") != NULL,
+	   "four instances, where there are three");
+}
+
 /* ---- refusals ---- */
 
 /* Is a cube whose pieces are changed so refused with these words? */
@@ -851,7 +908,7 @@ test_noted(void)
 static void
 test_bombs(void)
 {
-	for (int kind = 0; kind < 3; kind++)
+	for (int kind = 0; kind < 4; kind++)
 	{
 		Glb			glb = {0};
 		MfGeometryOptions options = {.memory_limit = 300 << 20};
@@ -861,14 +918,20 @@ test_bombs(void)
 		MfRefusal	refusal = {0};
 		int		   *index = checked(calloc(300000, sizeof(*index)));
 
-		/* Triangles, a strip of nothing but turns, and sparse corners. */
+		/*
+		 * Triangles, a strip of nothing but turns, sparse corners, and
+		 * instances that are scaled away.
+		 */
 		for (int i = 0; kind == 0 && i < 300000; i++)
 			index[i] = i % 8;
 		add_corners(&glb, 0);
 		add_indices(&glb, index, 300000, 1);
 		add_text(&json, "{\"nodes\":[");
 		for (int i = 0; i < 20000; i++)
-			add_text(&json, "%s{\"mesh\":%d}", i > 0 ? "," : "", i);
+			add_text(&json, kind == 3 ? "%s{\"mesh\":0,\"extensions\":"
+					 "{\"EXT_mesh_gpu_instancing\":{\"attributes\":"
+					 "{\"SCALE\":2}}}}" : "%s{\"mesh\":%d}", i > 0 ? "," : "",
+					 i);
 		add_text(&json, "],\"meshes\":[");
 		for (int i = 0; i < 20000; i++)
 			add_text(&json, "%s{\"primitives\":[{\"mode\":%d,\"attributes\":"
@@ -880,6 +943,8 @@ test_bombs(void)
 						 ",\"sparse\":{\"count\":1,\"indices\":{\"bufferView\":"
 						 "1,\"componentType\":5121},\"values\":"
 						 "{\"bufferView\":0}}");
+		if (kind == 3)
+			add_accessor(&glb, 1, 5121, false, 100000, "VEC3", "");
 		add_member(&json, "accessors", &glb.accessors);
 		add_member(&json, "bufferViews", &glb.views);
 		add_text(&json, ",\"buffers\":[{\"byteLength\":%zu}]}",
@@ -1006,6 +1071,7 @@ main(void)
 	test_unit();
 	test_nodes();
 	test_many_nodes();
+	test_instances();
 	test_refused();
 	test_data_refused();
 	uri = with_uri("http://example.org/cube.bin");

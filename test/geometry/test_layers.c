@@ -2,8 +2,8 @@
  * test_layers.c
  *		Layers and sections of shapes whose cross sections are known.
  */
-#include "../../src/geometry/scene.h"
 #include "../../src/geometry/slices.h"
+#include "../../src/geometry/whole.h"
 #include "shapes.h"
 #include "tap.h"
 
@@ -345,105 +345,192 @@ test_needles(void)
 }
 
 /*
- * A triangle cut into layers one by one, by a plain quadrature of a linear
- * width, and by the polynomials.
+ * What is between two planes of a triangle: Sutherland and Hodgman,
+ * "Reentrant polygon clipping", 1974.  Returns the number of corners.
  */
+static int
+clip_triangle(const double at[3][3], double low, double high,
+			  double polygon[8][3])
+{
+	int			count = 3;
+
+	memcpy(polygon, at, 3 * sizeof(polygon[0]));
+	for (int side = 0; side < 2; side++)
+	{
+		double		next[8][3];
+		int			kept = 0;
+		const double plane = side ? high : low;
+
+		for (int i = 0; i < count; i++)
+		{
+			const double *a = polygon[i];
+			const double *b = polygon[(i + 1) % count];
+			const bool	in_a = side ? a[2] <= plane : a[2] >= plane;
+			const bool	in_b = side ? b[2] <= plane : b[2] >= plane;
+
+			if (in_a)
+				memcpy(next[kept++], a, sizeof(next[0]));
+			if (in_a == in_b)
+				continue;
+			for (int k = 0; k < 3; k++)
+				next[kept][k] = a[k] + (plane - a[2]) / (b[2] - a[2]) *
+					(b[k] - a[k]);
+			kept++;
+		}
+		memcpy(polygon, next, kept * sizeof(polygon[0]));
+		count = kept;
+	}
+	return count;
+}
+
+/* Twice what a triangle gives to each sum. */
+static void
+sum_triangle(const double *a, const double *b, const double *c,
+			 double sum[MF_SLICE_SUMS])
+{
+	double		normal[3];
+
+	for (int k = 0; k < 3; k++)
+	{
+		const int	i = (k + 1) % 3;
+		const int	j = (k + 2) % 3;
+
+		normal[k] = (b[i] - a[i]) * (c[j] - a[j]) -
+			(b[j] - a[j]) * (c[i] - a[i]);
+	}
+	sum[MF_SLICE_VOLUME] += normal[0] * (a[0] + b[0] + c[0]) / 3;
+	sum[MF_SLICE_WALL] += hypot(normal[0], normal[1]);
+	sum[normal[2] > 0 ? MF_SLICE_UP : MF_SLICE_DOWN] += fabs(normal[2]);
+}
+
+/* How far the sums of one triangle are off, in terms of their totals. */
+static double
+compare_cuts(const double at[3][3], const MfSlices *slices)
+{
+	double		wanted[MF_LAYERS][MF_SLICE_SUMS] = {{0}};
+	double		total[MF_SLICE_SUMS] = {0};
+	double		worst = 0;
+
+	for (int layer = 0; layer < MF_LAYERS; layer++)
+	{
+		double		polygon[8][3];
+		const int	count = clip_triangle(at, layer, layer + 1, polygon);
+
+		for (int i = 2; i < count; i++)
+			sum_triangle(polygon[0], polygon[i - 1], polygon[i],
+						 wanted[layer]);
+		for (int k = 0; k < MF_SLICE_SUMS; k++)
+			total[k] += fabs(wanted[layer][k]);
+	}
+	for (int layer = 0; layer < MF_LAYERS; layer++)
+		for (int k = 0; k < MF_SLICE_SUMS; k++)
+			if (total[k] > 0)
+				worst = fmax(worst, fabs(slices->sum[layer][k] -
+										 wanted[layer][k]) / total[k]);
+	return worst;
+}
+
+/* Triangles of all heights, cut into layers, against plain clipping. */
 static void
 test_cuts(void)
 {
+	const MfSliceGrid grid = {.low = 0,.per_length = 1};
 	uint64_t	seed = 7;
 	MfSlices   *slices = checked(malloc(sizeof(*slices)));
 	double		worst = 0;
 
 	for (int round = 0; round < 500; round++)
 	{
-		const MfSliceGrid grid = {.low = 0,.per_length = 1};
 		double		at[3][3];
-		double		largest[MF_SLICE_SUMS] = {0};
-		double		wanted[MF_LAYERS][MF_SLICE_SUMS] = {{0}};
 
 		for (int i = 0; i < 9; i++)
-			at[i / 3][i % 3] = (double) (next_random(&seed) >> 11) / 9007199254740992.0 *
-				(i % 3 == 2 ? 256 : 100);
+			at[i / 3][i % 3] = (double) (next_random(&seed) >> 11) /
+				9007199254740992.0 * (i % 3 == 2 ? 256 : 100);
 		if (round % 3 == 0)
 			at[1][2] = at[0][2];
 		memset(slices, 0, sizeof(*slices));
 		mf_slices_add(slices, &grid, (const double (*)[3]) at, 2);
 		mf_slices_finish(slices);
-
-		/* The same, as slivers of a fan that is cut at every plane. */
-		for (int layer = 0; layer < MF_LAYERS; layer++)
-		{
-			double		polygon[5][3];
-			int			corners = 0;
-
-			/* Sutherland and Hodgman, "Reentrant polygon clipping", 1974. */
-			double		now[8][3];
-			int			count = 3;
-
-			memcpy(now, at, sizeof(at));
-			for (int side = 0; side < 2; side++)
-			{
-				double		next[8][3];
-				int			kept = 0;
-				const double plane = layer + side;
-
-				for (int i = 0; i < count; i++)
-				{
-					const double *a = now[i];
-					const double *b = now[(i + 1) % count];
-					const bool	in_a = side ? a[2] <= plane : a[2] >= plane;
-					const bool	in_b = side ? b[2] <= plane : b[2] >= plane;
-
-					if (in_a)
-						memcpy(next[kept++], a, sizeof(next[0]));
-					if (in_a != in_b)
-					{
-						const double part = (plane - a[2]) / (b[2] - a[2]);
-
-						for (int k = 0; k < 3; k++)
-							next[kept][k] = a[k] + part * (b[k] - a[k]);
-						kept++;
-					}
-				}
-				memcpy(now, next, sizeof(now));
-				count = kept;
-			}
-			corners = count < 5 ? count : 5;
-			memcpy(polygon, now, corners * sizeof(polygon[0]));
-			for (int i = 2; i < corners; i++)
-			{
-				const double *a = polygon[0];
-				const double *b = polygon[i - 1];
-				const double *c = polygon[i];
-				double		normal[3];
-
-				for (int k = 0; k < 3; k++)
-				{
-					const int	k1 = (k + 1) % 3;
-					const int	k2 = (k + 2) % 3;
-
-					normal[k] = (b[k1] - a[k1]) * (c[k2] - a[k2]) -
-						(b[k2] - a[k2]) * (c[k1] - a[k1]);
-				}
-				wanted[layer][MF_SLICE_VOLUME] += normal[0] *
-					(a[0] + b[0] + c[0]) / 3;
-				wanted[layer][MF_SLICE_WALL] += hypot(normal[0], normal[1]);
-				wanted[layer][normal[2] > 0 ? MF_SLICE_UP : MF_SLICE_DOWN] +=
-					fabs(normal[2]);
-			}
-			for (int k = 0; k < MF_SLICE_SUMS; k++)
-				largest[k] += fabs(wanted[layer][k]);
-		}
-		for (int layer = 0; layer < MF_LAYERS; layer++)
-			for (int k = 0; k < MF_SLICE_SUMS; k++)
-				if (largest[k] > 0)
-					worst = fmax(worst, fabs(slices->sum[layer][k] -
-											 wanted[layer][k]) / largest[k]);
+		worst = fmax(worst, compare_cuts((const double (*)[3]) at, slices));
 	}
 	ok(worst < 1e-12, "500 triangles cut into layers: off by %.2g of each",
 	   worst);
 	free(slices);
+}
+
+/* A scene of one torus, put to some heights; false: refused. */
+static bool
+measure_tori(const Bytes *bytes, int places, MfMeasurement *m)
+{
+	MfRefusal	refusal = {0};
+	MfJob		job = {
+		.bytes = bytes->at,.size = bytes->size,.refusal = &refusal,
+		.max_triangles = MF_DEFAULT_MAX_TRIANGLES,.unit_in_mm = 1,
+		.unit_name = "mm",.share = 1
+	};
+	MfScene		scene = {0};
+	MfFormat	format;
+	bool		good;
+
+	memset(m, 0, sizeof(*m));
+	good = mf_scene_read(&job, &scene, &format);
+	for (int i = 1; good && i < places; i++)
+	{
+		const double shift[3] = {0, 0, i * 0.5};
+
+		good = mf_scene_place(&job, &scene, 0, NULL, shift);
+	}
+	good = good && mf_scene_settle(&job, &scene) &&
+		mf_part_measure(&job, &scene.part[0]) &&
+		mf_totals_measure(&job, &scene, m) &&
+		mf_layers_measure(&job, &scene, m);
+	mf_scene_free(&job, &scene);
+	return good && job.memory.used == 0;
+}
+
+/*
+ * Instances add up, few of them exactly as if they were one mesh, and many,
+ * whose profile is spread.
+ */
+static void
+test_instances(void)
+{
+	Soup		soup = {0};
+	Soup		flat = {0};
+	Bytes		bytes;
+	MfMeasurement m;
+	MfMeasurement n;
+	bool		good;
+
+	add_torus(&soup, 40, 30, 30, 10);
+	turn_soup(&soup, 0.4, 1.1);
+	for (int i = 0; i < 3; i++)
+	{
+		const size_t begin = flat.count;
+
+		for (size_t t = 0; t < soup.count; t++)
+		{
+			double		at[3][3];
+
+			for (int k = 0; k < 9; k++)
+				at[k / 3][k % 3] = (double) soup.triangle[t][k / 3][k % 3] +
+					(k % 3 == 2 ? i * 0.5 : 0);
+			add_triangle(&flat, at[0], at[1], at[2]);
+		}
+		good = flat.count - begin == soup.count;
+	}
+	bytes = as_binary(&soup);
+	good = good && measure_tori(&bytes, 3, &m) && measure_soup(&flat, &n) &&
+		adds_up(&m);
+	for (int i = 2; good && i < MF_LAYERS - 2; i++)
+		good = near(m.layers.area[i], n.layers.area[i], 1e-4) &&
+			near(m.layers.perimeter[i], n.layers.perimeter[i], 1e-4);
+	ok(good, "three instances are as three bodies");
+	ok(measure_tori(&bytes, 2000, &m) && adds_up(&m),
+	   "two thousand instances, each at a height of its own, add up");
+	free_bytes(&bytes);
+	free_soup(&soup);
+	free_soup(&flat);
 }
 
 /* Where there is no volume there are no layers. */
@@ -475,6 +562,7 @@ main(void)
 	test_threads();
 	test_needles();
 	test_cuts();
+	test_instances();
 	test_open();
 	return tap_done();
 }

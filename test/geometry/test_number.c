@@ -135,6 +135,37 @@ test_middles(void)
 	ok(bad == 0, "300,000 numbers in or next to the middle of two doubles");
 }
 
+/* Where a number ends that has something behind it. */
+static void
+test_beginnings(void)
+{
+	static const struct
+	{
+		const char *text;
+		int			length;		/* -1: no number */
+		double		value;
+	}			cases[] = {
+		{"1.5\"", 3, 1.5}, {"-12345678.25 ", 12, -12345678.25},
+		{"123456789012'", 12, 123456789012}, {"7", 1, 7}, {"0.5.5", 3, 0.5},
+		{"1e5x", 3, 1e5}, {"1,5", 1, 1}, {"12345678,", 8, 12345678},
+		{"1:2345678", 1, 1}, {"1/2345678", 1, 1}, {"12345678901234567890123,",
+		23, 12345678901234567890123.0}, {"1\3722345678", 1, 1},
+		{"\"1.5", -1, 0}, {"e5", -1, 0}, {"1e", -1, 0}, {"1e+\"", -1, 0},
+		{"nan", -1, 0}, {"1e999", -1, 0}, {"-", -1, 0}, {" 1", -1, 0}
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const char *text = cases[i].text;
+		double		value = 0;
+		const char *end = mf_number_read(text, text + strlen(text), &value);
+
+		ok(cases[i].length < 0 ? end == NULL :
+		   end == text + cases[i].length && value == cases[i].value,
+		   "\"%s\" begins with %d bytes of a number", text, cases[i].length);
+	}
+}
+
 int
 main(void)
 {
@@ -160,6 +191,7 @@ main(void)
 	test_usual_numbers();
 	test_borders();
 	test_middles();
+	test_beginnings();
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ok(same_as_library(good[i]), "\"%s\" is read", good[i]);
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)

@@ -3,6 +3,7 @@
  *		Pictures: what they show, how large they are, and that no model makes
  *		one cost too much.  They are read back with libpng.
  */
+#include <dirent.h>
 #include <png.h>
 
 #include "../../src/geometry/picture.h"
@@ -516,9 +517,79 @@ test_instances(void)
 	free_album(&album);
 }
 
+/* A file of the shared models. */
+static Bytes
+read_model(const char *folder, const char *name)
+{
+	char		path[4096];
+	uint8_t		block[65536];
+	Bytes		bytes = {0};
+	size_t		got;
+	FILE	   *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = checked(fopen(path, "rb"));
+	while ((got = fread(block, 1, sizeof(block), file)) > 0)
+		add_bytes(&bytes, block, got);
+	fclose(file);
+	return bytes;
+}
+
+/* Each model of a folder: measured with all pictures, or refused with none. */
+static void
+test_folder(const char *models, const char *name)
+{
+	MfPool	   *pool = mf_pool_start(2);
+	char		folder[2048];
+	DIR		   *listing;
+	struct dirent *entry;
+	int			measured = 0;
+	int			wrong = 0;
+	size_t		longest = 0;
+
+	snprintf(folder, sizeof(folder), "%s/%s", models, name);
+	listing = checked(opendir(folder));
+	while ((entry = readdir(listing)) != NULL)
+	{
+		Album		album = {0};
+		const MfGeometryOptions options = {
+			.memory_limit = UINT64_C(300) << 20,
+			.pool = pool,
+			.picture = collect,
+			.picture_arg = &album
+		};
+		MfMeasurement m;
+		MfRefusal	refusal;
+		Bytes		bytes;
+		bool		good;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		bytes = read_model(folder, entry->d_name);
+		good = measure_bytes(bytes.at, bytes.size, &options, &m, &refusal);
+		if (album.broken || album.count != (good ? MF_PICTURE_COUNT : 0))
+		{
+			printf("# %s: %d pictures\n", entry->d_name, album.count);
+			wrong++;
+		}
+		measured += good;
+		if (good && album.count > 2 && album.bytes[2] > longest)
+			longest = album.bytes[2];
+		free_album(&album);
+		free_bytes(&bytes);
+	}
+	closedir(listing);
+	mf_pool_stop(pool);
+	ok(wrong == 0 && measured > 0,
+	   "%s: %d models have pictures, of 256 pixels up to %zu bytes", name,
+	   measured, longest);
+}
+
 int
 main(void)
 {
+	const char *models = getenv("MESFLOW_MODELS");
+
 	test_cube();
 	test_area();
 	test_mirror();
@@ -528,5 +599,13 @@ main(void)
 	test_basic();
 	test_encode();
 	test_instances();
+	if (models != NULL && models[0] != '\0')
+	{
+		test_folder(models, "real");
+		test_folder(models, "crafted");
+		test_folder(models, "conformance");
+	}
+	else
+		skip("pictures of the shared models", "MESFLOW_MODELS is not set");
 	return tap_done();
 }

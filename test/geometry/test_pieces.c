@@ -232,6 +232,54 @@ test_dense(void)
 	free_bytes(&bytes);
 }
 
+/*
+ * Polygons that cross themselves, small and large: all are counted, and the
+ * first of the file is named.
+ */
+static void
+test_crossed(void)
+{
+	for (int first = 0; first < 2; first++)
+	{
+		Bytes		bytes = {0};
+		MfMeasurement m[3];
+		MfRefusal	refusal = {0};
+		bool		good = true;
+
+		/* Squares beside each other, each a bow tie; or a star of nine. */
+		for (int i = 0; i < 20000; i++)
+			add_text(&bytes, "v %d 0 0\nv %d 1 0\nv %d 1 0\nv %d 0 0\n",
+					 2 * i, 2 * i + 1, 2 * i, 2 * i + 1);
+		for (int i = 0; i < 9; i++)
+			add_text(&bytes, "v %.9f %.9f 5\n", cos(2 * M_PI * 4 * i / 9) - 7,
+					 sin(2 * M_PI * 4 * i / 9));
+		for (int i = 0; i < 20000; i++)
+		{
+			if (i == (first ? 0 : 10000))
+				add_text(&bytes, "f -9 -8 -7 -6 -5 -4 -3 -2 -1\n");
+			add_text(&bytes, i < 100 || i % 2 ? "f %d %d %d %d\n" :
+					 "f %d %d %d\n", 4 * i + 1, 4 * i + 4, 4 * i + 3,
+					 4 * i + 2);
+		}
+		for (int k = 0; k < 3; k++)
+		{
+			const MfDefect *d;
+
+			good = good && measure(&bytes, k, &m[k], &refusal) &&
+				memcmp(&m[k], &m[0], sizeof(m[0])) == 0;
+			d = good ? find_defect(&m[k], MF_DEFECT_CROSSED_POLYGONS) : NULL;
+			good = d != NULL && d->count == 10051 &&
+				d->at[0] == (first ? -6 : 0) && d->at[2] == (first ? 5 : 0);
+			if (d != NULL && !good)
+				printf("# %d crossed, first at %g %g %g\n", (int) d->count,
+					   d->at[0], d->at[1], d->at[2]);
+		}
+		ok(good, "polygons that cross themselves, the first of them %s",
+		   first ? "large" : "small");
+		free_bytes(&bytes);
+	}
+}
+
 /* ---- STL ---- */
 
 /* Ways to write the facets. */
@@ -385,6 +433,7 @@ main(void)
 	test_ways();
 	test_errors();
 	test_dense();
+	test_crossed();
 	test_facets();
 	test_facet_errors();
 	test_cuts();

@@ -630,6 +630,55 @@ test_threads(void)
 	mf_pool_stop(pool);
 }
 
+/* Under every limit of memory: the same answer, or a refusal. */
+static void
+test_memory(void)
+{
+	Soup		soup = {0};
+	MfMeasurement free_of_limits;
+	MfRefusal	refusal;
+	Bytes		bytes;
+	int			measured = 0;
+	int			refused = 0;
+	int			bad = 0;
+
+	add_torus(&soup, 20, 10, 30, 10);
+	for (size_t t = 0; t < 50; t++)
+		turn_triangle(&soup, t);
+	drop_triangles(&soup, 3, 90);
+	split_sides(&soup, 9, 3);
+	crack_soup(&soup, 1e-6, 4);
+	bytes = as_binary(&soup);
+	ok(measure_bytes(bytes.at, bytes.size, NULL, &free_of_limits, &refusal) &&
+	   near(free_of_limits.volume_mm3, torus_volume(20, 10, 30, 10), 1e-5) &&
+	   free_of_limits.defect_count >= 5, "a torus with all defects");
+	for (uint64_t limit = 1; limit < 400000; limit += 97)
+	{
+		const MfGeometryOptions options = {
+			.memory_limit = limit,
+			.basic = true
+		};
+		MfMeasurement m;
+
+		if (measure_bytes(bytes.at, bytes.size, &options, &m, &refusal))
+		{
+			measured++;
+			bad += m.volume_mm3 != free_of_limits.volume_mm3 ||
+				m.holes != free_of_limits.holes;
+		}
+		else
+		{
+			refused++;
+			bad += refusal.code != MF_ERROR_OUT_OF_MEMORY || measured > 0;
+		}
+	}
+	ok(measured > 0 && refused > 0 && bad == 0,
+	   "with every limit of memory: %d measured, %d refused", measured,
+	   refused);
+	free_bytes(&bytes);
+	free_soup(&soup);
+}
+
 /* ---- points ---- */
 
 static void
@@ -675,7 +724,8 @@ static void
 check_hostile(Soup *soup, const char *what)
 {
 	MfGeometryOptions options = {
-		.memory_limit = 400 * (uint64_t) soup->count + 2000000
+		.memory_limit = 400 * (uint64_t) soup->count + 2000000,
+		.basic = true
 	};
 	Bytes		bytes = as_binary(soup);
 	MfMeasurement m;
@@ -752,6 +802,51 @@ test_hostile(void)
 	check_hostile(&soup, "many rims that are spirals");
 }
 
+/* Triangles over the points of a small grid meet in all possible ways. */
+static void
+test_random(void)
+{
+	int			measured = 0;
+	int			closed = 0;
+	int			bad = 0;
+	uint64_t	state = 4711;
+
+	for (int i = 0; i < 3000; i++)
+	{
+		const int	count = 1 + (int) (next_random(&state) %
+									   (i % 3 == 0 ? 4 : 40));
+		Soup		soup = {0};
+		MfMeasurement m;
+
+		if (i % 3 == 0)
+			add_box(&soup, 0, 0, 0, 2, 2, 2, false);
+		for (int t = 0; t < count; t++)
+		{
+			double		at[3][3];
+
+			for (int c = 0; c < 3; c++)
+				for (int k = 0; k < 3; k++)
+					at[c][k] = (double) (next_random(&state) % 3) +
+						(next_random(&state) % 8 == 0 ? 1e-6 : 0);
+			add_triangle(&soup, at[0], at[1], at[2]);
+		}
+		if (i % 2 == 0)
+			for (int t = 0; t < count / 4; t++)
+				remove_triangle(&soup, next_random(&state) % soup.count);
+		if (measure_soup(&soup, &m))
+		{
+			measured++;
+			closed += !isnan(m.volume_mm3);
+			bad += !sane_measurement(&m);
+		}
+		else
+			bad++;
+		free_soup(&soup);
+	}
+	ok(measured == 3000 && bad == 0 && closed > 0,
+	   "%d random surfaces, of which %d enclose a volume", measured, closed);
+}
+
 int
 main(void)
 {
@@ -767,7 +862,9 @@ main(void)
 	test_left_open();
 	test_combinations();
 	test_threads();
+	test_memory();
 	test_touching();
 	test_hostile();
+	test_random();
 	return tap_done();
 }

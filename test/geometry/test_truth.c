@@ -124,6 +124,27 @@ check_layers(const MfMeasurement *m, const Csv *row)
 		near(wall, csv_number(row, "wall_area"), TOLERANCE);
 }
 
+/* The convex hull, which all files have; what is flat has none. */
+static bool
+check_hull(const MfMeasurement *m, const Csv *row)
+{
+	double		box = 1;
+
+	for (int i = 0; i < 3; i++)
+		box *= m->bbox_max[i] - m->bbox_min[i];
+	if (!(m->tight_box_mm[0] >= m->tight_box_mm[1]) ||
+		m->tight_box_mm[0] * m->tight_box_mm[1] * m->tight_box_mm[2] >
+		box * (1 + TOLERANCE))
+	{
+		printf("# tight box: %g %g %g\n", m->tight_box_mm[0],
+			   m->tight_box_mm[1], m->tight_box_mm[2]);
+		return false;
+	}
+	return !csv_known(row, "hull_volume") ||
+		near(m->convex_hull_volume_mm3, csv_number(row, "hull_volume"),
+			 TOLERANCE);
+}
+
 /* Counts that a measurement does not show, from the surfaces themselves. */
 static bool
 check_surface(const Bytes *bytes, const Csv *row)
@@ -423,7 +444,7 @@ check_read(const Bytes *bytes, const Csv *row)
 	   strcmp(mf_format_name(m.format), csv_text(row, "format")) == 0 &&
 	   check_counts(&m, row) && check_box(&m, row) &&
 	   check_shells(&m, row) && check_volume(&m, row) &&
-	   check_layers(&m, row) &&
+	   check_layers(&m, row) && check_hull(&m, row) &&
 	   check_walls(&m, row) && check_overhang(&m, row) &&
 	   check_surface(bytes, row),
 	   "%s: %s, measured", file, expect);
@@ -431,6 +452,10 @@ check_read(const Bytes *bytes, const Csv *row)
 		ok(names_defect(&m), "%s: the defect is named", file);
 	if (strcmp(expect, "ok") == 0)
 		ok(!has_bad_surface(&m), "%s: no person has to look", file);
+	if (csv_true(row, "watertight"))
+		ok(m.holes == 0 && find_defect(&m, MF_DEFECT_CRACKS) == NULL &&
+		   find_defect(&m, MF_DEFECT_T_JUNCTIONS) == NULL,
+		   "%s: closed, and not mended", file);
 	if (strcmp(expect, "reject_or_review") == 0 ||
 		strcmp(expect, "ok_review") == 0)
 		ok(goes_to_review(&m), "%s: for a person", file);

@@ -267,6 +267,39 @@ test_limits(void)
 	free_bytes(&bytes);
 }
 
+/* A directory that is found at another place from the end than by its place. */
+static void
+test_directories(void)
+{
+	const Entry entry = {.name = "a",.text = words};
+	Archive		archive = {0};
+	Bytes		bytes;
+	const uint8_t gap[4] = {0};
+
+	add_entry(&archive, &entry);
+	add_bytes(&archive.directory, gap, sizeof(gap));
+	bytes = finish_archive(&archive, false);
+	bytes.at[bytes.size - 10] -= sizeof(gap);
+	refuses_bytes(&bytes, MF_ERROR_MALFORMED, "not where it should be",
+				  "a gap behind the directory");
+	free_bytes(&bytes);
+
+	add_entry(&archive, &entry);
+	add_bytes(&archive.directory, gap, sizeof(gap));
+	bytes = finish_archive(&archive, false);
+	refuses_bytes(&bytes, MF_ERROR_MALFORMED, "longer than it says",
+				  "a directory with more than its entries");
+	free_bytes(&bytes);
+
+	add_entry(&archive, &entry);
+	bytes = finish_archive(&archive, true);
+	for (int i = 10; i < 12; i++)
+		bytes.at[bytes.size - 22 + i] = 0;
+	refuses_bytes(&bytes, MF_ERROR_MALFORMED, "two different directories",
+				  "other numbers in the long record");
+	free_bytes(&bytes);
+}
+
 /* Each number of the records at the end, set to each of some values. */
 static void
 test_ends(bool long_fields)
@@ -340,6 +373,7 @@ main(void)
 	test_entries();
 	test_overlap();
 	test_limits();
+	test_directories();
 	test_ends(false);
 	test_ends(true);
 	test_truncation();

@@ -7,6 +7,9 @@
 SELECT test.measured('cube.stl', test.box(10, 10, 10)) AS cube \gset
 SELECT test.measured('block.stl', test.box(10, 20, 40)) AS block \gset
 
+-- Without a printer; printing.sql has prices of prints.
+UPDATE mesflow.processes SET printer = NULL WHERE code = 'fdm';
+
 -- The formula, by hand, with the rates of the example written out: walls = min(area x wall, V), infill for the rest; weight by density; time by
 -- volume and by layers; set-up once; at least 8; the unit price in cents; discounts by quantity; 20 % tax on top.
 CREATE TABLE test.cases (model uuid, volume numeric, area numeric, height numeric, process text, material text, quantity integer, options jsonb);
