@@ -129,9 +129,10 @@ book_groups(const Match *match, uint32_t bucket, uint64_t *half,
 
 /* 2. Matches a bucket's half edges, where the scratch has room for them. */
 static void
-match_half_edges(void *arg, uint32_t bucket)
+match_half_edges(void *arg, uint32_t task)
 {
 	Match	   *match = arg;
+	const uint32_t bucket = match->halves.first + task;
 	const uint64_t count = match->halves.base[bucket + 1] - match->halves.base[bucket];
 	uint64_t   *half;
 	uint32_t   *end;
@@ -149,9 +150,10 @@ match_half_edges(void *arg, uint32_t bucket)
 
 /* 3. Keeps a bucket's half edges, for the repair. */
 static void
-keep_half_edges(void *arg, uint32_t bucket)
+keep_half_edges(void *arg, uint32_t task)
 {
 	const Match *match = arg;
+	const uint32_t bucket = match->halves.first + task;
 	uint32_t   *end = match->edges->end + (bucket << match->halves.range_bits);
 	uint64_t   *half = match->edges->half;
 	size_t		from = match->halves.base[bucket];
@@ -290,34 +292,39 @@ begin_scratch(Match *match, uint32_t pieces, uint64_t room)
 }
 
 /*
- * Matches all buckets: those of a usual size by all threads, then the others
- * one after the other, because a hostile file may have all its edges in one.
+ * Matches the buckets of a range: those of a usual size by all threads, then
+ * the others one after the other, because a hostile file may have all its
+ * edges in one.
  */
 static bool
-match_buckets(Match *match)
+match_range(Match *match)
 {
 	MfJob	   *job = match->job;
-	const uint32_t buckets = match->halves.partition.buckets;
+	const MfHalfEdges *halves = &match->halves;
+	const uint32_t buckets = halves->partition.buckets;
+	const uint32_t range = halves->until - halves->first;
 	uint64_t	largest = 0;
 
 	if (!begin_scratch(match, mf_pool_threads(job->pool),
-					   4 * (match->halves.base[buckets] / buckets) + 4096))
+					   4 * (halves->base[buckets] / buckets) + 4096))
 		return false;
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.3, 0.85, buckets, match_half_edges,
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85 *
+			   (halves->first + range / 3.0) / buckets,
+			   0.85 * halves->until / buckets, range, match_half_edges,
 			   match);
 	mf_scratch_end(job, &match->scratch);
 
-	for (uint32_t b = 0; b < buckets; b++)
+	for (uint32_t b = halves->first; b < halves->until; b++)
 		if (match->tally[b].put_off &&
-			match->halves.base[b + 1] - match->halves.base[b] > largest)
-			largest = match->halves.base[b + 1] - match->halves.base[b];
+			halves->base[b + 1] - halves->base[b] > largest)
+			largest = halves->base[b + 1] - halves->base[b];
 	if (largest == 0)
 		return true;
 	if (!begin_scratch(match, 1, largest))
 		return false;
-	for (uint32_t b = 0; b < buckets; b++)
+	for (uint32_t b = halves->first; b < halves->until; b++)
 		if (match->tally[b].put_off)
-			match_half_edges(match, b);
+			match_half_edges(match, b - halves->first);
 	mf_scratch_end(job, &match->scratch);
 	return true;
 }
@@ -347,8 +354,11 @@ keep_defective(Match *match)
 		edges->vertex_count = match->mesh->vertex_count;
 	if (edges->half == NULL || edges->end == NULL)
 		return mf_job_out_of_memory(job);
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->halves.partition.buckets,
-			   keep_half_edges, match);
+	mf_half_edges_rewind(job, &match->halves);
+	do
+		mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->halves.until -
+				   match->halves.first, keep_half_edges, match);
+	while (mf_half_edges_next(job, &match->halves));
 	return true;
 }
 
@@ -356,12 +366,10 @@ keep_defective(Match *match)
 static bool
 work_through(Match *match)
 {
-	mf_job_run(match->job, MF_STAGE_TOPOLOGY, 0, 0.3, match->halves.partition.chunks,
-			   mf_half_edges_part, &match->halves);
-	mf_half_edges_add_up(&match->halves);
+	while (mf_half_edges_next(match->job, &match->halves))
+		if (!match_range(match))
+			return false;
 	add_degenerate(match);
-	if (!match_buckets(match))
-		return false;
 	add_tallies(match);
 	return keep_defective(match) && count_used_vertices(match);
 }

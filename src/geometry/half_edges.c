@@ -13,6 +13,13 @@
 /* Vertices of a bucket, as a power of two, where there are not too many. */
 #define RANGE_BITS	12
 
+/* A mesh of so many triangles is taken in several ranges. */
+#define LARGE	(UINT32_C(1) << 20)
+#define RANGES	4
+
+/* What of the topology's progress is done with the last range. */
+#define MATCHED	0.85
+
 static inline uint32_t
 lower(uint32_t a, uint32_t b)
 {
@@ -44,6 +51,8 @@ mf_half_edges_begin(MfJob *job, MfHalfEdges *halves, const MfMesh *mesh,
 	chunks = (uint32_t) ((mesh->triangle_count +
 						  (UINT64_C(1) << halves->chunk_bits) - 1) >>
 						 halves->chunk_bits);
+	halves->each = mesh->triangle_count < LARGE || mesh->facets != NULL ?
+		buckets : (buckets + RANGES - 1) / RANGES;
 	halves->base_bytes = (buckets + 1) * sizeof(*halves->base);
 	halves->degenerate_bytes = chunks * sizeof(*halves->degenerate);
 	if (!mf_partition_begin(job, &halves->partition, chunks, buckets,
@@ -57,18 +66,23 @@ mf_half_edges_begin(MfJob *job, MfHalfEdges *halves, const MfMesh *mesh,
 		mf_job_out_of_memory(job);
 }
 
-/* Counts a chunk's half edges by bucket; the degenerate triangles have none. */
+/*
+ * Counts a chunk's half edges by bucket; the degenerate triangles have none.
+ */
 static void
-count_half_edges(const MfHalfEdges *halves, uint32_t chunk, uint32_t *count)
+count_half_edges(MfHalfEdges *halves, uint32_t chunk)
 {
 	MfDegenerate *degenerate = &halves->degenerate[chunk];
 	const uint32_t end = mf_half_edges_chunk_end(halves, chunk);
 	const int	bits = halves->range_bits;
+	uint32_t	count[MF_MAX_BUCKETS] = {0};
 
 	for (uint32_t t = chunk << halves->chunk_bits; t < end; t++)
 	{
 		const uint32_t *c = halves->mesh->corners[t];
 
+		/* Trees of shells.h with one triangle each. */
+		halves->shell[t] = t;
 		if (mf_mesh_degenerate(c))
 		{
 			if (degenerate->count++ == 0)
@@ -79,28 +93,44 @@ count_half_edges(const MfHalfEdges *halves, uint32_t chunk, uint32_t *count)
 		count[lower(c[1], c[2]) >> bits]++;
 		count[lower(c[2], c[0]) >> bits]++;
 	}
+	mf_partition_count(&halves->partition, chunk, count);
 }
 
-/* A task: sorts a chunk's half edges into buckets. */
-void
-mf_half_edges_part(void *arg, uint32_t chunk)
+/* Where a chunk's half edges of each bucket begin. */
+static inline const uint32_t *
+begins(const MfHalfEdges *halves, uint32_t chunk)
+{
+	return halves->partition.begin +
+		chunk * (uint64_t) (halves->partition.buckets + 1);
+}
+
+/* Sorts a chunk's half edges of this range into its buckets. */
+static void
+part_half_edges(void *arg, uint32_t chunk)
 {
 	MfHalfEdges *halves = arg;
 	const uint32_t first = chunk << halves->chunk_bits;
 	const uint32_t end = mf_half_edges_chunk_end(halves, chunk);
+	const uint32_t range = halves->until - halves->first;
 	const int	bits = halves->range_bits;
 	const int	high_shift = halves->chunk_bits + 1;
-	uint32_t	at[MF_MAX_BUCKETS] = {0};
+	uint32_t	at[MF_MAX_BUCKETS];
 	uint64_t   *entry;
 
-	count_half_edges(halves, chunk, at);
-	entry = mf_partition_claim(&halves->partition, chunk, at);
+	if (!halves->counted)
+		count_half_edges(halves, chunk);
+	mf_partition_claim_range(&halves->partition, chunk, halves->first,
+							 halves->until);
+	memcpy(at, begins(halves, chunk) + halves->first, range * sizeof(*at));
+	if (at[0] == begins(halves, chunk)[halves->until])
+		return;
+	for (uint32_t b = range; b-- > 0;)
+		at[b] -= at[0];
+	entry = mf_partition_run(&halves->partition, chunk, halves->first).first;
 	for (uint32_t t = first; t < end; t++)
 	{
 		const uint32_t *c = halves->mesh->corners[t];
 
-		/* Trees of shells.h with one triangle each. */
-		halves->shell[t] = t;
 		if (halves->degenerate[chunk].count > 0 && mf_mesh_degenerate(c))
 			continue;
 		for (int i = 0; i < 3; i++)
@@ -111,30 +141,81 @@ mf_half_edges_part(void *arg, uint32_t chunk)
 			const uint64_t low = down ? to : from;
 			const uint64_t high = down ? from : to;
 			const uint64_t inside = low & ((UINT64_C(1) << bits) - 1);
+			const uint32_t bucket = (uint32_t) (low >> bits) - halves->first;
 
-			entry[at[low >> bits]++] = inside << (high_shift + 32) |
-				high << high_shift | (t - first) << 1 | down;
+			if (bucket < range)
+				entry[at[bucket]++] = inside << (high_shift + 32) |
+					high << high_shift | (t - first) << 1 | down;
 		}
 	}
 }
 
 /* Adds up how many half edges the chunks have for each bucket. */
-void
-mf_half_edges_add_up(MfHalfEdges *halves)
+static void
+add_up(MfHalfEdges *halves)
 {
-	const MfPartition *partition = &halves->partition;
+	const uint32_t buckets = halves->partition.buckets;
 	uint64_t	begin = 0;
 
-	for (uint32_t c = 0; c < partition->chunks; c++)
-		for (uint32_t b = 0; b < partition->buckets; b++)
-			halves->base[b] += mf_partition_run(partition, c, b).count;
-	for (uint32_t b = 0; b <= partition->buckets; b++)
+	for (uint32_t c = 0; c < halves->partition.chunks; c++)
+		for (uint32_t b = 0; b < buckets; b++)
+			halves->base[b] += begins(halves, c)[b + 1] -
+				begins(halves, c)[b];
+	for (uint32_t b = 0; b <= buckets; b++)
 	{
 		const uint64_t count = halves->base[b];
 
 		halves->base[b] = begin;
 		begin += count;
 	}
+}
+
+/* Do the half edges of this range come from more than half of the chunks? */
+static bool
+is_scattered(const MfHalfEdges *halves)
+{
+	uint32_t	chunks = 0;
+
+	for (uint32_t c = 0; c < halves->partition.chunks; c++)
+		chunks += begins(halves, c)[halves->first] !=
+			begins(halves, c)[halves->until];
+	return chunks > halves->partition.chunks / 2;
+}
+
+/* Goes on to the next range of buckets; false: there is none. */
+bool
+mf_half_edges_next(MfJob *job, MfHalfEdges *halves)
+{
+	const uint32_t buckets = halves->partition.buckets;
+	const double each = MATCHED / buckets;
+
+	if (halves->until == buckets)
+		return false;
+	halves->first = halves->until;
+	halves->until = lower(halves->each, buckets - halves->first) +
+		halves->first;
+	halves->partition.claimed = 0;
+	mf_job_run(job, MF_STAGE_TOPOLOGY, each * halves->first,
+			   each * (halves->first + (halves->until - halves->first) / 3.0),
+			   halves->partition.chunks, part_half_edges, halves);
+	if (!halves->counted)
+	{
+		halves->counted = true;
+		add_up(halves);
+		if (is_scattered(halves))
+			halves->each = buckets;
+	}
+	return true;
+}
+
+/* Goes back to the first range. */
+void
+mf_half_edges_rewind(MfJob *job, MfHalfEdges *halves)
+{
+	if (halves->first == 0)
+		return;
+	halves->until = 0;
+	mf_half_edges_next(job, halves);
 }
 
 /*

@@ -7,6 +7,10 @@
  * half edges fit a core's cache.  A half edge is 8 bytes there: the chunk
  * that it comes from says the rest of its triangle's number, and the bucket
  * the rest of its lower vertex.
+ *
+ * Of a large mesh in a good order, a range of buckets takes its half edges
+ * from few chunks.  Then one range after the other is there, in the same
+ * room: memory that nobody has used yet is the dearest.
  */
 #ifndef MF_HALF_EDGES_H
 #define MF_HALF_EDGES_H
@@ -27,6 +31,10 @@ typedef struct MfHalfEdges
 	MfPartition partition;
 	int			range_bits;		/* vertices of a bucket, a power of two */
 	int			chunk_bits;		/* triangles of a chunk, a power of two */
+	uint32_t	first;			/* bucket of those that are there */
+	uint32_t	until;
+	uint32_t	each;			/* buckets of a range */
+	bool		counted;
 	uint64_t   *base;			/* first half edge of each bucket, the end */
 	uint64_t	base_bytes;
 	MfDegenerate *degenerate;	/* of each chunk */
@@ -35,8 +43,8 @@ typedef struct MfHalfEdges
 
 extern bool mf_half_edges_begin(MfJob *job, MfHalfEdges *halves,
 								const MfMesh *mesh, uint32_t *shell);
-extern void mf_half_edges_part(void *arg, uint32_t chunk);
-extern void mf_half_edges_add_up(MfHalfEdges *halves);
+extern bool mf_half_edges_next(MfJob *job, MfHalfEdges *halves);
+extern void mf_half_edges_rewind(MfJob *job, MfHalfEdges *halves);
 extern void mf_half_edges_group(const MfHalfEdges *halves, uint32_t bucket,
 								uint64_t *half, uint32_t *end,
 								uint32_t begin);
