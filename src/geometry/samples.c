@@ -97,12 +97,22 @@ share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
 	}
 }
 
+/* The mesh that a stretch is of. */
+static inline const MfMesh *
+mesh_of(const MfSurvey *survey, const MfStretch *stretch)
+{
+	const MfScene *scene = survey->scene;
+
+	return &scene->part[scene->pose[stretch->pose].part].mesh;
+}
+
 /* Adds up one stretch. */
 static void
 add_stretch(void *arg, uint32_t task)
 {
 	const MfSurvey *survey = arg;
 	MfStretch  *stretch = &survey->stretch[task];
+	const MfMesh *mesh = mesh_of(survey, stretch);
 	MfSum		area = {0};
 	MfSum		overhang = {0};
 	MfSum		under = {0};
@@ -117,6 +127,8 @@ add_stretch(void *arg, uint32_t task)
 		{
 			Share		share;
 
+			if (stretch->count - t > MF_MESH_AHEAD)
+				mf_mesh_expect(mesh, stretch->first + t + MF_MESH_AHEAD);
 			share_of(survey, stretch->pose, stretch->first + t, &share);
 			run.area += share.area;
 			run.overhang += share.overhang;
@@ -339,6 +351,7 @@ take_stretch(void *arg, uint32_t task)
 	const Taking *taking = arg;
 	const MfSurvey *survey = taking->survey;
 	const MfStretch *stretch = &survey->stretch[task];
+	const MfMesh *mesh = mesh_of(survey, stretch);
 	const bool	all = taking->sampled == MF_SAMPLED_AREA;
 	const bool	last = task + 1 == survey->stretch_count;
 	double		before = all ? stretch->area_before : stretch->under_before;
@@ -353,6 +366,8 @@ take_stretch(void *arg, uint32_t task)
 	{
 		double		own;
 
+		if (stretch->count - t > MF_MESH_AHEAD)
+			mf_mesh_expect(mesh, stretch->first + t + MF_MESH_AHEAD);
 		share_of(survey, stretch->pose, stretch->first + t, &share);
 		own = all ? share.area : share.under;
 		if (!(own > 0))
