@@ -31,7 +31,7 @@
  * Wrong by more than this part of the volume within one part: a person has to
  * look.  Bodies that are pushed into each other a little are common, and are
  * printed well; instances are put into each other on purpose, to be seen
- * together, and are a warning only.
+ * together, and are a warning only, whose sentence names the volume.
  */
 #define ERROR_SHARE		1e-3
 #define WARNING_SHARE	1e-6

@@ -223,6 +223,18 @@ test_instances(void)
 											10 * 2 * 6 * 9.5 :
 											10 * 2 * 3 * 9.5, 0.06)),
 		   "three instances, %d from each other", shift);
+		if (shift < 10)
+		{
+			char		text[MF_DEFECT_TEXT_MAX];
+			char		wanted[32];
+
+			mf_measurement_describe_defect(&m, overlap_of(&m), text);
+			snprintf(wanted, sizeof(wanted), "%.3g ", m.overlap_volume_mm3 /
+					 (m.overlap_volume_mm3 < 1000 ? 1 : 1000));
+			ok(strstr(text, wanted) != NULL &&
+			   strstr(text, m.overlap_volume_mm3 < 1000 ? " mm" : " cm") !=
+			   NULL, "... and the sentence says how much they share");
+		}
 	}
 	free_soup(&part);
 

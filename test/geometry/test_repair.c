@@ -76,6 +76,31 @@ test_fine_detail(void)
 	free_soup(&soup);
 }
 
+/*
+ * Loose sheets, each as near to the next as what is joined: some become one,
+ * but never the whole stack by way of those between.
+ */
+static void
+test_stack(void)
+{
+	const int	sheets = 2000;
+	Soup		soup = {0};
+	MfMeasurement m;
+
+	for (int i = 0; i < sheets; i++)
+	{
+		const double z = i * 0.0009765625;
+		const double at[3][3] = {{0, 0, z}, {1000, 0, z}, {0, 1000, z}};
+
+		add_triangle(&soup, at[0], at[1], at[2]);
+	}
+	shuffle_soup(&soup, 4);
+	ok(measure_soup(&soup, &m) && isnan(m.volume_mm3) &&
+	   m.area_mm2 > sheets / 9.0 * 500000,
+	   "a stack of sheets does not run together");
+	free_soup(&soup);
+}
+
 /* Two cracked boxes that are close, but not that close, stay two. */
 static void
 test_near_bodies(void)
@@ -391,6 +416,7 @@ main(void)
 	test_sound();
 	test_cracks();
 	test_fine_detail();
+	test_stack();
 	test_near_bodies();
 	test_junctions();
 	test_staggered();
