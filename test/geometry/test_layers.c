@@ -542,6 +542,7 @@ test_open(void)
 
 	add_box(&soup, 0, 0, 0, 10, 20, 30, false);
 	remove_triangle(&soup, 3);
+	remove_triangle(&soup, 2);
 	ok(measure_soup(&soup, &m) && isnan(m.volume_mm3) && m.layers.count == 0,
 	   "an open box has no layers");
 	free_soup(&soup);
