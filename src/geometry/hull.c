@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hull.h"
+#include "hull_order.h"
 #include "polytope.h"
 
 /* Directions are cells of a cube's six sides, so many along an edge. */
@@ -20,15 +21,6 @@
 #define SIDE_CELLS(cells)	((cells) * (cells))
 #define CUBE_CELLS(cells)	(6 * SIDE_CELLS(cells))
 #define NODES			((TABLE_CELLS + 1) * (TABLE_CELLS + 1))
-
-/* The order of insertion: round, side of the cube, cell of it, vertex. */
-#define ORDER_CELLS		1024
-#define CELL_SHIFT		(32 + 20)
-#define ROUND_SHIFT		(CELL_SHIFT + 3)
-#define ROUNDS			8
-
-/* Bits that are sorted by in one pass; the order has three times as many. */
-#define DIGIT			9
 
 /* More points than this are thinned out to one in each of as many cells. */
 #define MOST_POINTS		(UINT32_C(1) << 20)
@@ -106,28 +98,6 @@ place_vertex(const Search *s, uint32_t vertex, int32_t grid[3])
 	}
 }
 
-/* The cell that a direction is in, and the largest coordinate. */
-static inline uint32_t
-find_cell(const double at[3], int cells, double *distance)
-{
-	const double size[3] = {fabs(at[0]), fabs(at[1]), fabs(at[2])};
-	int			axis = size[1] > size[0] ? 1 : 0;
-	int			cell[2];
-
-	axis = size[2] > size[axis] ? 2 : axis;
-	*distance = size[axis];
-	if (!(size[axis] > 0))
-		return 0;
-	for (int i = 0; i < 2; i++)
-	{
-		const double part = at[(axis + 1 + i) % 3] / size[axis];
-
-		cell[i] = (int) ((part + 1) * (cells / 2.0));
-		cell[i] = cell[i] < cells ? cell[i] : cells - 1;
-	}
-	return ((axis * 2 + (at[axis] < 0)) * cells + cell[0]) * cells + cell[1];
-}
-
 /* The vertices of a piece. */
 static void
 find_piece(const Search *s, uint32_t piece, uint32_t *begin, uint32_t *end)
@@ -166,7 +136,7 @@ sample_piece(void *arg, uint32_t piece)
 		mf_mesh_place(s->mesh, v, at);
 		for (int k = 0; k < 3; k++)
 			at[k] = (at[k] - middle[k]) * s->scale[k];
-		cell = find_cell(at, SAMPLE_CELLS, &distance);
+		cell = mf_hull_cell(at, SAMPLE_CELLS, &distance);
 		if (distance > best[cell].distance)
 		{
 			best[cell].distance = distance;
@@ -351,7 +321,7 @@ find_entry(const int32_t at[3], int cells, double *distance)
 {
 	const double place[3] = {at[0], at[1], at[2]};
 
-	return find_cell(place, cells, distance);
+	return mf_hull_cell(place, cells, distance);
 }
 
 /* A task: keeps the vertices of a piece that are not within. */
@@ -452,42 +422,17 @@ thin_out(Search *s)
 	return true;
 }
 
-/* Spreads the bits of a number, for every other one to be put between. */
-static inline uint64_t
-spread(uint64_t n)
-{
-	n = (n | n << 8) & 0x00ff00ff;
-	n = (n | n << 4) & 0x0f0f0f0f;
-	n = (n | n << 2) & 0x33333333;
-	return (n | n << 1) & 0x55555555;
-}
-
-/*
- * The place of a vertex in the order of insertion.  Three quarters of all are
- * of the last round, three quarters of the others of the one before, and so
- * on (Amenta, Choi and Rote, "Incremental constructions con BRIO", 2003);
- * within a round the next is near the one before (Morton, 1966).
- */
+/* The place of a vertex in the order of insertion. */
 static inline uint64_t
 order_vertex(const Search *s, uint32_t vertex)
 {
-	uint64_t	random = (vertex + s->seed) * 0x9e3779b97f4a7c15;
-	uint64_t	round = ROUNDS - 1;
 	int32_t		at[3];
 	double		distance;
-	uint32_t	cell;
 
-	random = (random ^ random >> 30) * 0xbf58476d1ce4e5b9;
-	random ^= random >> 27;
-	for (; round > 0 && (random & 3) == 0; round--)
-		random >>= 2;
 	place_vertex(s, vertex, at);
 	mf_polytope_centre(&s->polytope, at);
-	cell = find_entry(at, ORDER_CELLS, &distance);
-	return round << ROUND_SHIFT |
-		(uint64_t) (cell / SIDE_CELLS(ORDER_CELLS)) << CELL_SHIFT |
-		(spread(cell / ORDER_CELLS % ORDER_CELLS) << 1 |
-		 spread(cell % ORDER_CELLS)) << 32 | vertex;
+	return mf_hull_order(find_entry(at, MF_HULL_ORDER_CELLS, &distance),
+						 vertex, s->seed);
 }
 
 /* A task: finds the order of some of the kept vertices. */
@@ -501,40 +446,6 @@ order_piece(void *arg, uint32_t piece)
 		s->order[n] = order_vertex(s, s->kept[n]);
 }
 
-/*
- * Sorts words by what is above their lower half, nine bits in one pass; equal
- * ones stay in order.  There is room for as many behind them.
- */
-static void
-sort_order(uint64_t *words, uint32_t count)
-{
-	uint64_t   *from = words;
-	uint64_t   *to = words + count;
-
-	for (int shift = 32; shift < ROUND_SHIFT + 3; shift += DIGIT)
-	{
-		uint32_t	end[1 << DIGIT] = {0};
-		uint32_t	sum = 0;
-		uint64_t   *kept = from;
-
-		for (uint32_t n = 0; n < count; n++)
-			end[from[n] >> shift & ((1 << DIGIT) - 1)]++;
-		for (int d = 0; d < 1 << DIGIT; d++)
-		{
-			const uint32_t own = end[d];
-
-			end[d] = sum;
-			sum += own;
-		}
-		for (uint32_t n = 0; n < count; n++)
-			to[end[from[n] >> shift & ((1 << DIGIT) - 1)]++] = from[n];
-		from = to;
-		to = kept;
-	}
-	if (from != words)
-		memcpy(words, from, count * sizeof(*words));
-}
-
 /* A task: inserts the kept vertices in their order, round by round. */
 static void
 insert_kept(void *arg, uint32_t task)
@@ -543,7 +454,7 @@ insert_kept(void *arg, uint32_t task)
 	uint32_t	begin = s->polytope.point_count;
 
 	(void) task;
-	sort_order(s->order, s->kept_total);
+	mf_hull_sort(s->order, s->kept_total);
 	for (uint32_t n = 0; n < s->kept_total; n++)
 	{
 		const uint32_t vertex = (uint32_t) s->order[n];
@@ -553,7 +464,7 @@ insert_kept(void *arg, uint32_t task)
 		mf_polytope_centre(&s->polytope, at);
 		add_point(s, vertex, at);
 		if (s->result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
-											   s->order[n + 1] >> ROUND_SHIFT != s->order[n] >> ROUND_SHIFT))
+											   s->order[n + 1] >> MF_HULL_ROUND_SHIFT != s->order[n] >> MF_HULL_ROUND_SHIFT))
 		{
 			s->result = mf_polytope_extend(&s->polytope, begin);
 			begin = s->polytope.point_count;
