@@ -144,6 +144,20 @@ mf_mesh_triangle(const MfMesh *mesh, uint32_t t, double at[3][3])
 		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
 }
 
+/* Triangles ahead whose corners are asked from memory in a walk over all. */
+#define MF_MESH_AHEAD	12
+
+/* Asks for the corners of a triangle that will soon be looked at. */
+static inline void
+mf_mesh_expect(const MfMesh *mesh, uint32_t t)
+{
+	for (int i = 0; i < 3; i++)
+		if (mesh->wide)
+			__builtin_prefetch(&mesh->wide_at[mesh->corners[t][i]]);
+		else
+			__builtin_prefetch(&mesh->narrow_at[mesh->corners[t][i]]);
+}
+
 /* Is a corner of this triangle used twice? */
 static inline bool
 mf_mesh_degenerate(const uint32_t corner[3])
