@@ -17,7 +17,9 @@
 
 /* Directions are cells of a cube's six sides, so many along an edge. */
 #define SAMPLE_CELLS	8
-#define TABLE_CELLS		32
+#define TABLE_CELLS		32		/* at the most */
+#define FEW_TABLE_CELLS	2
+#define TABLE_VERTICES	64		/* for each cell of a side */
 #define SIDE_CELLS(cells)	((cells) * (cells))
 #define CUBE_CELLS(cells)	(6 * SIDE_CELLS(cells))
 #define NODES			((TABLE_CELLS + 1) * (TABLE_CELLS + 1))
@@ -62,6 +64,7 @@ struct MfHullSearch
 	MfPolytope	polytope;
 	bool		small;			/* not worth a sample: all are inserted */
 	bool		flat;
+	int			cells;			/* along an edge of the table */
 	double		(*radius)[NODES];	/* of the polytope, in the directions of
 									 * the nodes between cells */
 	double	   *within;			/* largest coordinate that is within, in each
@@ -264,19 +267,19 @@ static void
 measure_row(void *arg, uint32_t row)
 {
 	Search	   *s = arg;
-	const int	side = row / (TABLE_CELLS + 1);
-	const int	i = row % (TABLE_CELLS + 1);
+	const int	side = row / (s->cells + 1);
+	const int	i = row % (s->cells + 1);
 
-	for (int j = 0; j <= TABLE_CELLS; j++)
+	for (int j = 0; j <= s->cells; j++)
 	{
 		const int	axis = side / 2;
-		const int	node = i * (TABLE_CELLS + 1) + j;
+		const int	node = i * (s->cells + 1) + j;
 		double		at[3];
 		double		largest = 0;
 
 		at[axis] = side % 2 == 0 ? 1 : -1;
-		at[(axis + 1) % 3] = i * (2.0 / TABLE_CELLS) - 1;
-		at[(axis + 2) % 3] = j * (2.0 / TABLE_CELLS) - 1;
+		at[(axis + 1) % 3] = i * (2.0 / s->cells) - 1;
+		at[(axis + 2) % 3] = j * (2.0 / s->cells) - 1;
 		for (uint32_t f = 0; f < s->polytope.face_count; f++)
 		{
 			const MfPolytopeFace *face = &s->polytope.face[f];
@@ -299,19 +302,19 @@ measure_row(void *arg, uint32_t row)
 static void
 fill_table(Search *s)
 {
-	mf_pool_run(s->job->pool, 6 * (TABLE_CELLS + 1), measure_row, s);
-	for (int side = 0; side < 6; side++)
-		for (int i = 0; i < TABLE_CELLS; i++)
-			for (int j = 0; j < TABLE_CELLS; j++)
-			{
-				const double *radius = &s->radius[side]
-				[i * (TABLE_CELLS + 1) + j];
-				const double least = fmin(fmin(radius[0], radius[1]),
-										  fmin(radius[TABLE_CELLS + 1],
-											   radius[TABLE_CELLS + 2]));
+	const int	cells = s->cells;
 
-				s->within[(side * TABLE_CELLS + i) * TABLE_CELLS + j] =
-					least * MARGIN;
+	mf_pool_run(s->job->pool, 6 * (cells + 1), measure_row, s);
+	for (int side = 0; side < 6; side++)
+		for (int i = 0; i < cells; i++)
+			for (int j = 0; j < cells; j++)
+			{
+				const double *radius = &s->radius[side][i * (cells + 1) + j];
+				const double least = fmin(fmin(radius[0], radius[1]),
+										  fmin(radius[cells + 1],
+											   radius[cells + 2]));
+
+				s->within[(side * cells + i) * cells + j] = least * MARGIN;
 			}
 }
 
@@ -343,7 +346,7 @@ sift_piece(void *arg, uint32_t piece)
 
 		place_vertex(s, v, at);
 		mf_polytope_centre(&s->polytope, at);
-		entry = find_entry(at, TABLE_CELLS, &distance);
+		entry = find_entry(at, s->cells, &distance);
 		s->kept[out] = v;
 		out += distance > s->within[entry];
 	}
@@ -602,6 +605,10 @@ mf_hull_begin(MfJob *job, const MfMesh *mesh, MfHullSearch **search)
 		return mf_job_out_of_memory(job);
 	s->job = job;
 	s->mesh = mesh;
+	s->cells = (int) fmin(sqrt((double) mesh->vertex_count / TABLE_VERTICES),
+						  TABLE_CELLS);
+	if (s->cells < FEW_TABLE_CELLS)
+		s->cells = FEW_TABLE_CELLS;
 	s->pieces = pieces < 1 ? 1 : pieces < MAX_PIECES ? pieces : MAX_PIECES;
 	for (int k = 0; k < 3; k++)
 	{

@@ -147,7 +147,7 @@ test_turns(void)
 		for (size_t t = soup.count / 2; t < soup.count; t++)
 			turn_triangle(&soup, t);
 		measure_soup(&soup, &first);
-		ok(first.wall_samples == (size == 0 ? 4800 : 20000),
+		ok(first.wall_samples == (size == 0 ? 4800 : 19200),
 		   "%d places", (int) first.wall_samples);
 		for (int i = 1; i < 4; i++)
 		{
