@@ -13,7 +13,7 @@
 #define FEW		32
 
 /* Up to so many, a radix sort's counters cost more than they bring. */
-#define SOME	1024
+#define SOME	256
 
 static void
 sift_down(uint64_t *words, size_t root, size_t count)

@@ -178,7 +178,7 @@ test_steps(void)
 {
 	Log			log = {.last_percent = 0};
 	const MfGeometryOptions options = {
-		.progress = note_progress,.progress_arg = &log
+		.basic = true,.progress = note_progress,.progress_arg = &log
 	};
 	Soup		soup = {0};
 	Bytes		bytes;
@@ -219,6 +219,72 @@ test_same_bits(const Bytes *bytes, const char *what)
 		bad += memcmp(&first, &again, sizeof(first)) != 0;
 	}
 	ok(bad == 0, "%s: the same bits 20 times", what);
+}
+
+/*
+ * Models of many chunks and buckets, with one shell, many shells, defects,
+ * and everything at one vertex: the same bits with any number of threads.
+ */
+static void
+test_threads(void)
+{
+	static const int threads[] = {1, 2, 3, 7};
+	static const char *const names[] = {
+		"one torus", "many boxes", "an open, turned torus", "a fan"
+	};
+
+	for (int kind = 0; kind < 8; kind++)
+	{
+		const MfGeometryOptions none = {.basic = true};
+		Soup		soup = {0};
+		Bytes		bytes;
+		MfMeasurement first;
+		MfRefusal	refusal;
+		int			bad = 0;
+
+		if (kind / 2 == 1)
+			for (int i = 0; i < 4000; i++)
+				add_box(&soup, i, 0, 0, i + 0.5, 1, 1, i % 3 == 0);
+		else if (kind / 2 == 3)
+			for (int i = 0; i < 40000; i++)
+			{
+				const double a[3] = {0, 0, 0};
+				const double b[3] = {cos(i), sin(i), 1};
+				const double c[3] = {cos(i + 1), sin(i + 1), 1};
+
+				add_triangle(&soup, a, b, c);
+			}
+		else
+			add_torus(&soup, 300, 100, 30, 10);
+		if (kind / 2 == 2)
+		{
+			remove_triangle(&soup, 20);
+			for (int i = 0; i < 50; i++)
+				turn_triangle(&soup, 997 * i);
+		}
+		if (kind % 2 == 1)
+			shuffle_soup(&soup, kind);
+		bytes = as_binary(&soup);
+		memset(&first, 0x55, sizeof(first));
+		bad += !measure_bytes(bytes.at, bytes.size, &none, &first, &refusal);
+		for (int i = 0; i < 4; i++)
+		{
+			MfPool	   *pool = mf_pool_start(threads[i]);
+			const MfGeometryOptions options = {.basic = true,.pool = pool};
+			MfMeasurement m;
+
+			memset(&m, 0xaa, sizeof(m));
+			bad += !measure_bytes(bytes.at, bytes.size, &options, &m,
+								  &refusal);
+			mf_pool_stop(pool);
+			m.measured_in_ms = first.measured_in_ms;
+			bad += memcmp(&first, &m, sizeof(first)) != 0;
+		}
+		ok(bad == 0, "%s, %s: the same bits with 1, 2, 3 and 7 threads",
+		   names[kind / 2], kind % 2 == 1 ? "shuffled" : "in order");
+		free_bytes(&bytes);
+		free_soup(&soup);
+	}
 }
 
 /* The order of the triangles changes rounding, and nothing else. */
@@ -321,6 +387,7 @@ main(void)
 	test_same_bits(&binary, "binary");
 	test_same_bits(&ascii, "ASCII");
 	test_same_bits(&obj, "OBJ");
+	test_threads();
 	test_shuffled();
 	test_soup();
 	free_bytes(&binary);
