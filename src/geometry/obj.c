@@ -436,7 +436,7 @@ mf_obj_read(MfJob *job, MfMesh *mesh)
 	};
 	bool		good;
 
-	r.end = r.at + job->size;
+	r.end = r.at + mf_text_length(job->bytes, job->size);
 	if (job->size < r.piece_bytes)
 		r.piece_bytes = job->size;
 	if (job->size >= 3 && memcmp(r.at, "\357\273\277", 3) == 0)

@@ -298,6 +298,9 @@ test_nodes(void)
 	stands("the same as a matrix",
 		   ",\"nodes\":[{\"mesh\":0,\"matrix\":[0,1,0,0,-2,0,0,0,0,0,3,0,"
 		   "100,0,0,1]}]", 1, 6000, 80, 0, 0, 100, 10, 30);
+	stands("a matrix that is the product of others",
+		   ",\"nodes\":[{\"mesh\":0,\"matrix\":[0,1,0,1e-17,-2,0,0,0,0,0,3,0,"
+		   "100,0,0,0.9999999999]}]", 1, 6000, 80, 0, 0, 100, 10, 30);
 	stands("a mirror", ",\"nodes\":[{\"mesh\":0,\"scale\":[-1,1,1]}]",
 		   1, 1000, -10, 0, 0, 0, 10, 10);
 	stands("a mirror in a mirror",
