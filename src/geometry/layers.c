@@ -26,9 +26,6 @@
 /* What is less than this part of the largest layer is left by rounding. */
 #define NOISE				1e-12
 
-/* Triangles ahead whose vertices are asked from memory. */
-#define AHEAD				12
-
 /* A pose to cut, on the grid of its sums. */
 typedef struct Item
 {
@@ -51,17 +48,6 @@ typedef struct Cutter
 /* Sums up to the lower plane of each layer, and to the top. */
 typedef double (*Profile)[MF_SLICE_SUMS];
 
-/* Asks for the corners of a triangle that will soon be cut. */
-static inline void
-expect_triangle(const MfMesh *mesh, uint32_t t)
-{
-	for (int i = 0; i < 3; i++)
-		if (mesh->wide)
-			__builtin_prefetch(&mesh->wide_at[mesh->corners[t][i]]);
-		else
-			__builtin_prefetch(&mesh->narrow_at[mesh->corners[t][i]]);
-}
-
 /* Cuts some triangles of an item. */
 static void
 cut_item(const Cutter *cutter, const Item *item, uint32_t begin, uint32_t end,
@@ -76,8 +62,8 @@ cut_item(const Cutter *cutter, const Item *item, uint32_t begin, uint32_t end,
 	{
 		double		at[3][3];
 
-		if (end - t > AHEAD)
-			expect_triangle(mesh, t + AHEAD);
+		if (end - t > MF_MESH_AHEAD)
+			mf_mesh_expect(mesh, t + MF_MESH_AHEAD);
 		mf_pose_triangle(cutter->scene, pose, t, at);
 		for (int i = 0; i < 3; i++)
 			at[i][0] -= x;

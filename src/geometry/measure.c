@@ -23,9 +23,6 @@
 /* Triangles that one task sums up: whole runs. */
 #define CHUNK	16384
 
-/* How many triangles ahead the vertices are asked from memory. */
-#define AHEAD	16
-
 /*
  * A triangle whose height is less than this part of its longest side has no
  * area: its corners are on a line.
@@ -112,21 +109,6 @@ mf_triangle_is_line(const MfMesh *mesh, uint32_t t)
 	mf_mesh_triangle(mesh, t, at);
 	area = twice_area(at[0], at[1], at[2], &longest);
 	return area <= longest * THINNEST;
-}
-
-/* Asks for the vertices of a triangle that will soon be added. */
-static inline void
-expect_triangle(const MfMesh *mesh, uint32_t t)
-{
-	for (int i = 0; i < 3; i++)
-	{
-		const uint32_t vertex = mesh->corners[t][i];
-
-		if (mesh->wide)
-			__builtin_prefetch(&mesh->wide_at[vertex]);
-		else
-			__builtin_prefetch(&mesh->narrow_at[vertex]);
-	}
 }
 
 /* Adds one triangle to a run; true where it has no area. */
@@ -234,8 +216,8 @@ sum_runs(void *arg, uint32_t task)
 		run->shell = s->shell != NULL ? s->shell[t] : MF_NO_SHELL;
 		for (; t < until; t++)
 		{
-			if (mesh->triangle_count - t > AHEAD)
-				expect_triangle(mesh, t + AHEAD);
+			if (mesh->triangle_count - t > MF_MESH_AHEAD)
+				mf_mesh_expect(mesh, t + MF_MESH_AHEAD);
 			if (add_triangle(mesh, t, s->centre, s->mark != NULL &&
 							 (s->mark[t] & MF_MARK_TURNED) != 0, run) &&
 				!mf_mesh_degenerate(mesh->corners[t]) && flat.count++ == 0)

@@ -141,6 +141,24 @@ mf_mesh_triangle(const MfMesh *mesh, uint32_t t, double at[3][3])
 		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
 }
 
+/* Triangles ahead whose vertices are asked from memory. */
+#define MF_MESH_AHEAD	16
+
+/* Asks for the vertices of a triangle that will soon be looked at. */
+static inline void
+mf_mesh_expect(const MfMesh *mesh, uint32_t t)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		const uint32_t vertex = mesh->corners[t][i];
+
+		if (mesh->wide)
+			__builtin_prefetch(&mesh->wide_at[vertex]);
+		else
+			__builtin_prefetch(&mesh->narrow_at[vertex]);
+	}
+}
+
 /* Is a corner of this triangle used twice? */
 static inline bool
 mf_mesh_degenerate(const uint32_t corner[3])

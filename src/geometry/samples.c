@@ -72,6 +72,17 @@ mean_shift(const MfSurvey *survey, uint32_t pose, uint32_t resting)
 	return resting < count ? survey->mean_shift[first + resting] : 0;
 }
 
+/* Asks for the vertices of a triangle of a stretch that comes soon. */
+static inline void
+expect_after(const MfSurvey *survey, const MfStretch *stretch, uint32_t t)
+{
+	const MfScene *scene = survey->scene;
+
+	if (stretch->count - t > MF_MESH_AHEAD)
+		mf_mesh_expect(&scene->part[scene->pose[stretch->pose].part].mesh,
+					   stretch->first + t + MF_MESH_AHEAD);
+}
+
 /* What a triangle adds to the sums. */
 static inline void
 share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
@@ -133,6 +144,7 @@ add_stretch(void *arg, uint32_t task)
 		{
 			Share		share;
 
+			expect_after(survey, stretch, t);
 			share_of(survey, stretch->pose, stretch->first + t, &share);
 			run.area += share.area;
 			run.overhang += share.overhang;
@@ -392,6 +404,7 @@ take_stretch(void *arg, uint32_t task)
 	{
 		double		own;
 
+		expect_after(survey, stretch, t);
 		share_of(survey, stretch->pose, stretch->first + t, &share);
 		own = all ? share.area : share.under;
 		if (!(own > 0))

@@ -39,6 +39,18 @@ triangle_box(const void *arg, uint32_t t, double low[3], double high[3])
 	}
 }
 
+/* Asks for a triangle's corners, or for their places. */
+static void
+expect_triangle(const void *arg, uint32_t t, bool far)
+{
+	const MfMesh *mesh = arg;
+
+	if (far)
+		__builtin_prefetch(mesh->corners[t]);
+	else
+		mf_mesh_expect(mesh, t);
+}
+
 static void
 instance_box(const void *arg, uint32_t n, double low[3], double high[3])
 {
@@ -98,7 +110,7 @@ build_parts(MfJob *job, MfSpace *space)
 		job->share = share / scene->pose_count;
 		good = mf_tree_build(job, &space->tree[pose->part],
 							 mesh->triangle_count, mesh->low, mesh->high,
-							 triangle_box, mesh);
+							 triangle_box, expect_triangle, mesh);
 	}
 	job->share_from = share_from;
 	job->share = share;
@@ -121,7 +133,7 @@ mf_space_build(MfJob *job, MfSpace *space, const MfScene *scene)
 	good = space->tree != NULL && space->inverse != NULL &&
 		space->flat != NULL && build_parts(job, space) &&
 		mf_tree_build(job, &space->top, scene->instance_count, scene->low,
-					  scene->high, instance_box, scene);
+					  scene->high, instance_box, NULL, scene);
 	if (!good)
 		mf_space_free(job, space);
 	return good;

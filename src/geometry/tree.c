@@ -23,6 +23,9 @@
 #define MIN_CHUNK	32768
 #define MAX_CHUNKS	64
 
+/* Items ahead that memory is asked for. */
+#define AHEAD		16
+
 _Static_assert(PASSES * DIGIT_BITS == 3 * MF_CURVE_BITS, "all digits");
 _Static_assert(MF_MAX_TRIANGLES_EVER < UINT64_C(1) << ITEM_BITS, "all items");
 
@@ -30,6 +33,7 @@ typedef struct Build
 {
 	MfTree	   *tree;
 	MfTreeBox	box;
+	MfTreeExpect expect;
 	const void *arg;
 	MfCurve		curve;
 	uint64_t   *word;			/* place << ITEM_BITS | item */
@@ -62,6 +66,8 @@ find_places(void *arg, uint32_t task)
 		double		high[3];
 		uint32_t	cell[3];
 
+		if (b->expect != NULL && b->tree->count - i > AHEAD)
+			b->expect(b->arg, i + AHEAD, false);
 		b->box(b->arg, i, low, high);
 		for (int k = 0; k < 3; k++)
 		{
@@ -140,6 +146,21 @@ empty_box(MfTreeNode *node, int child)
 	}
 }
 
+/* Asks for what the boxes of the items after this place stand on. */
+static inline void
+expect_items(const Build *b, uint32_t n)
+{
+	const uint64_t mask = (UINT64_C(1) << ITEM_BITS) - 1;
+	const uint32_t left = b->tree->count - n;
+
+	if (b->expect == NULL)
+		return;
+	if (left > 2 * AHEAD)
+		b->expect(b->arg, b->word[n + 2 * AHEAD] & mask, true);
+	if (left > AHEAD)
+		b->expect(b->arg, b->word[n + AHEAD] & mask, false);
+}
+
 /* Takes the order over, and boxes the leaves of some nodes of the first level. */
 static void
 box_leaves(void *arg, uint32_t task)
@@ -162,6 +183,7 @@ box_leaves(void *arg, uint32_t task)
 			double		from[3];
 			double		to[3];
 
+			expect_items(b, n);
 			tree->order[n] = item;
 			b->box(b->arg, item, from, to);
 			for (int k = 0; k < 3; k++)
@@ -280,9 +302,10 @@ end_build(MfJob *job, Build *b, uint64_t *word, uint64_t *other,
 /* Builds a tree; see tree.h. */
 bool
 mf_tree_build(MfJob *job, MfTree *tree, uint32_t count, const double low[3],
-			  const double high[3], MfTreeBox box, const void *arg)
+			  const double high[3], MfTreeBox box, MfTreeExpect expect,
+			  const void *arg)
 {
-	Build		b = {.tree = tree,.box = box,.arg = arg};
+	Build		b = {.tree = tree,.box = box,.expect = expect,.arg = arg};
 	uint64_t   *word;
 	uint64_t   *other;
 	uint32_t	chunks;

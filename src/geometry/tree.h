@@ -45,12 +45,20 @@ typedef void (*MfTreeBox) (const void *arg, uint32_t item, double low[3],
 						   double high[3]);
 
 /*
+ * Asks memory for what the box of an item that comes soon needs; far: of one
+ * that comes later, for what says where that is.
+ */
+typedef void (*MfTreeExpect) (const void *arg, uint32_t item, bool far);
+
+/*
  * Builds a tree over `count` items, 1 or more, that lie between low and high.
- * False: there is no memory, and no tree; nothing is refused.
+ * Without `expect`, memory is not asked for ahead.  False: there is no memory,
+ * and no tree; nothing is refused.
  */
 extern bool mf_tree_build(MfJob *job, MfTree *tree, uint32_t count,
 						  const double low[3], const double high[3],
-						  MfTreeBox box, const void *arg);
+						  MfTreeBox box, MfTreeExpect expect,
+						  const void *arg);
 extern void mf_tree_free(MfJob *job, MfTree *tree);
 
 /* A place in the tree that is still to be visited. */

@@ -74,7 +74,7 @@ test_lines(uint32_t count, double size, double far_off, const char *what)
 			low[k] = fmin(low[k], boxes.low[i][k]);
 			high[k] = fmax(high[k], boxes.high[i][k]);
 		}
-	bad += !mf_tree_build(&job, &tree, count, low, high, box_of, &boxes);
+	bad += !mf_tree_build(&job, &tree, count, low, high, box_of, NULL, &boxes);
 	for (int line = 0; line < 200; line++)
 	{
 		double		from[3];
