@@ -17,7 +17,6 @@
 /* Directions are cells of a cube's six sides, so many along an edge. */
 #define SAMPLE_CELLS	8
 #define TABLE_CELLS		32
-#define THIN_CELLS		418
 #define SIDE_CELLS(cells)	((cells) * (cells))
 #define CUBE_CELLS(cells)	(6 * SIDE_CELLS(cells))
 #define NODES			((TABLE_CELLS + 1) * (TABLE_CELLS + 1))
@@ -33,6 +32,14 @@
 
 /* More points than this are thinned out to one in each of as many cells. */
 #define MOST_POINTS		(UINT32_C(1) << 20)
+
+/*
+ * So are points that there is no memory for: what each takes, what else has
+ * to have room beside the hull, and how few are left at the least.
+ */
+#define POINT_BYTES		288
+#define ROOM_BESIDE		(UINT64_C(16) << 20)
+#define FEWEST_POINTS	(UINT32_C(1) << 13)
 
 /* Points that span what the sample does not. */
 #define SPANNING		3
@@ -53,7 +60,7 @@ typedef struct Farthest
 	uint32_t	vertex;
 } Farthest;
 
-typedef struct Search
+struct MfHullSearch
 {
 	MfJob	   *job;
 	const MfMesh *mesh;
@@ -74,7 +81,14 @@ typedef struct Search
 	uint64_t   *order;			/* of insertion of the kept ones */
 	uint32_t   *source;			/* the vertex of each of the polytope's points */
 	uint64_t	source_bytes;
-} Search;
+	uint64_t	order_bytes;
+	MfPolytopeResult result;
+	bool		aside;			/* the kept ones are being inserted */
+	void	   *block;			/* arrays whose size is known at the beginning */
+	uint64_t	block_bytes;
+};
+
+typedef struct MfHullSearch Search;
 
 /* The place of a vertex in the grid. */
 static inline void
@@ -258,7 +272,7 @@ take_sample(Search *s)
 
 /* Builds the polytope of the sample.  False: refused. */
 static bool
-build_sample(Search *s, MfPolytopeResult *result)
+build_sample(Search *s)
 {
 	const uint32_t room = SPANNING + (s->small ? s->mesh->vertex_count :
 									  CUBE_CELLS(SAMPLE_CELLS));
@@ -270,7 +284,7 @@ build_sample(Search *s, MfPolytopeResult *result)
 	if (!mf_polytope_reserve(s->job, &s->polytope, room))
 		return false;
 	take_sample(s);
-	while ((*result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
+	while ((s->result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
 		add_spanning(s);
 	return true;
 }
@@ -385,15 +399,32 @@ join_pieces(Search *s)
 	return count;
 }
 
+/* How many points may be inserted. */
+static uint32_t
+count_allowed(const Search *s)
+{
+	const MfMemory *memory = &s->job->memory;
+	uint64_t	left;
+
+	if (memory->limit == 0)
+		return MOST_POINTS;
+	left = memory->used + ROOM_BESIDE < memory->limit ?
+		(memory->limit - memory->used - ROOM_BESIDE) / POINT_BYTES : 0;
+	return left > MOST_POINTS ? MOST_POINTS :
+		left < FEWEST_POINTS ? FEWEST_POINTS : (uint32_t) left;
+}
+
 /* Keeps what is farthest out in each of many cells.  False: refused. */
 static bool
 thin_out(Search *s)
 {
-	const uint64_t bytes = CUBE_CELLS(THIN_CELLS) * sizeof(Farthest);
+	const uint32_t allowed = count_allowed(s);
+	const int	cells = (int) sqrt(allowed / 6.0);
+	const uint64_t bytes = CUBE_CELLS((uint64_t) cells) * sizeof(Farthest);
 	Farthest   *best;
 	uint32_t	left = 0;
 
-	if (s->kept_total <= MOST_POINTS)
+	if (s->kept_total <= allowed)
 		return true;
 	best = mf_memory_alloc(&s->job->memory, bytes);
 	if (best == NULL)
@@ -406,14 +437,14 @@ thin_out(Search *s)
 
 		place_vertex(s, s->kept[n], at);
 		mf_polytope_centre(&s->polytope, at);
-		cell = find_entry(at, THIN_CELLS, &distance);
+		cell = find_entry(at, cells, &distance);
 		if (distance > best[cell].distance)
 			best[cell] = (Farthest)
 		{
 			distance, s->kept[n]
 		};
 	}
-	for (uint32_t c = 0; c < CUBE_CELLS(THIN_CELLS); c++)
+	for (int c = 0; c < CUBE_CELLS(cells); c++)
 		if (best[c].distance > 0)
 			s->kept[left++] = best[c].vertex;
 	mf_memory_free(&s->job->memory, best, bytes);
@@ -504,18 +535,14 @@ sort_order(uint64_t *words, uint32_t count)
 		memcpy(words, from, count * sizeof(*words));
 }
 
-/* Inserts the kept vertices in their order, round by round. */
-static MfPolytopeResult
-insert_kept(Search *s)
+/* A task: inserts the kept vertices in their order, round by round. */
+static void
+insert_kept(void *arg, uint32_t task)
 {
-	MfPolytopeResult result = MF_POLYTOPE_SOLID;
+	Search	   *s = arg;
 	uint32_t	begin = s->polytope.point_count;
 
-	for (uint32_t p = 0; p < begin; p++)
-		for (int k = 0; k < 3; k++)
-			s->seed = (s->seed ^ (uint32_t) s->polytope.point[p].at[k]) *
-				0xbf58476d1ce4e5b9;
-	mf_pool_run(s->job->pool, s->pieces, order_piece, s);
+	(void) task;
 	sort_order(s->order, s->kept_total);
 	for (uint32_t n = 0; n < s->kept_total; n++)
 	{
@@ -525,19 +552,18 @@ insert_kept(Search *s)
 		place_vertex(s, vertex, at);
 		mf_polytope_centre(&s->polytope, at);
 		add_point(s, vertex, at);
-		if (result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
-											s->order[n + 1] >> ROUND_SHIFT != s->order[n] >> ROUND_SHIFT))
+		if (s->result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
+											   s->order[n + 1] >> ROUND_SHIFT != s->order[n] >> ROUND_SHIFT))
 		{
-			result = mf_polytope_extend(&s->polytope, begin);
+			s->result = mf_polytope_extend(&s->polytope, begin);
 			begin = s->polytope.point_count;
 		}
 	}
-	return result;
 }
 
-/* Inserts what the sample's polytope does not hold.  False: refused. */
+/* Begins to insert what the sample's polytope does not hold.  False: refused. */
 static bool
-insert_rest(Search *s, MfPolytopeResult *result)
+insert_rest(Search *s)
 {
 	const uint32_t sampled = s->polytope.point_count;
 	uint32_t   *source;
@@ -557,12 +583,17 @@ insert_rest(Search *s, MfPolytopeResult *result)
 	mf_memory_free(&s->job->memory, s->source, s->source_bytes);
 	s->source = source;
 	s->source_bytes = bytes;
-	bytes = 2 * s->kept_total * (uint64_t) sizeof(*s->order);
-	s->order = mf_memory_alloc(&s->job->memory, bytes);
+	s->order_bytes = 2 * s->kept_total * (uint64_t) sizeof(*s->order);
+	s->order = mf_memory_alloc(&s->job->memory, s->order_bytes);
 	if (s->order == NULL)
 		return mf_job_out_of_memory(s->job);
-	*result = insert_kept(s);
-	mf_memory_free(&s->job->memory, s->order, bytes);
+	for (uint32_t p = 0; p < sampled; p++)
+		for (int k = 0; k < 3; k++)
+			s->seed = (s->seed ^ (uint32_t) s->polytope.point[p].at[k]) *
+				0xbf58476d1ce4e5b9;
+	mf_pool_run(s->job->pool, s->pieces, order_piece, s);
+	s->aside = true;
+	mf_pool_aside(s->job->pool, insert_kept, s);
 	return true;
 }
 
@@ -635,43 +666,85 @@ lay_out(Search *s, void *block)
 	return taken;
 }
 
+/* Gives a search's memory back. */
+static void
+free_search(Search *s)
+{
+	MfJob	   *job = s->job;
+
+	mf_polytope_free(job, &s->polytope);
+	mf_memory_free(&job->memory, s->order, s->order_bytes);
+	mf_memory_free(&job->memory, s->source, s->source_bytes);
+	mf_memory_free(&job->memory, s->block, s->block_bytes);
+	mf_memory_free(&job->memory, s, sizeof(*s));
+}
+
+/* Begins to find the hull; see hull.h. */
+bool
+mf_hull_begin(MfJob *job, const MfMesh *mesh, MfHullSearch **search)
+{
+	const uint32_t pieces = mesh->vertex_count / PIECE;
+	Search	   *s = mf_memory_alloc(&job->memory, sizeof(*s));
+	bool		good = true;
+
+	if (s == NULL)
+		return mf_job_out_of_memory(job);
+	s->job = job;
+	s->mesh = mesh;
+	s->pieces = pieces < 1 ? 1 : pieces < MAX_PIECES ? pieces : MAX_PIECES;
+	for (int k = 0; k < 3; k++)
+	{
+		s->scale[k] = (MF_POLYTOPE_GRID - 1) / (mesh->high[k] - mesh->low[k]);
+		if (!isfinite(s->scale[k]))
+			s->scale[k] = 0;
+	}
+	s->small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
+	if (!s->small)
+	{
+		s->block_bytes = lay_out(s, NULL);
+		s->block = mf_memory_alloc(&job->memory, s->block_bytes);
+		good = s->block != NULL || mf_job_out_of_memory(job);
+		if (good)
+			lay_out(s, s->block);
+	}
+	good = good && build_sample(s) &&
+		(s->small || s->result != MF_POLYTOPE_SOLID || insert_rest(s));
+	if (good)
+		*search = s;
+	else
+		free_search(s);
+	return good;
+}
+
+/* Ends the search; see hull.h. */
+bool
+mf_hull_end(MfJob *job, MfHullSearch *s, MfHull *hull)
+{
+	bool		good = true;
+
+	if (s->aside)
+		mf_pool_wait(job->pool);
+	if (hull != NULL)
+	{
+		memset(hull, 0, sizeof(*hull));
+		if (s->result == MF_POLYTOPE_SOLID)
+			good = take_hull(s, hull);
+		else
+			hull->volume = NAN;
+		hull->looks = s->polytope.looks;
+	}
+	free_search(s);
+	return good;
+}
+
 /* Finds the hull; see hull.h. */
 bool
 mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 {
-	Search		s = {.job = job,.mesh = mesh};
-	MfPolytopeResult result = MF_POLYTOPE_UNKNOWN;
-	const uint32_t pieces = mesh->vertex_count / PIECE;
-	uint64_t	bytes;
-	void	   *block;
-	bool		good;
+	MfHullSearch *search;
 
 	memset(hull, 0, sizeof(*hull));
-	s.pieces = pieces < 1 ? 1 : pieces < MAX_PIECES ? pieces : MAX_PIECES;
-	for (int k = 0; k < 3; k++)
-	{
-		s.scale[k] = (MF_POLYTOPE_GRID - 1) / (mesh->high[k] - mesh->low[k]);
-		if (!isfinite(s.scale[k]))
-			s.scale[k] = 0;
-	}
-	s.small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
-	bytes = s.small ? 0 : lay_out(&s, NULL);
-	block = mf_memory_alloc(&job->memory, bytes);
-	if (block == NULL)
-		return mf_job_out_of_memory(job);
-	if (!s.small)
-		lay_out(&s, block);
-	good = build_sample(&s, &result) &&
-		(s.small || result != MF_POLYTOPE_SOLID || insert_rest(&s, &result));
-	if (good && result == MF_POLYTOPE_SOLID)
-		good = take_hull(&s, hull);
-	else
-		hull->volume = NAN;
-	hull->looks = s.polytope.looks;
-	mf_polytope_free(job, &s.polytope);
-	mf_memory_free(&job->memory, s.source, s.source_bytes);
-	mf_memory_free(&job->memory, block, bytes);
-	return good;
+	return mf_hull_begin(job, mesh, &search) && mf_hull_end(job, search, hull);
 }
 
 /* Gives the memory back. */

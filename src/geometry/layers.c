@@ -26,9 +26,6 @@
 /* What is less than this part of the largest layer is left by rounding. */
 #define NOISE				1e-12
 
-/* Triangles ahead whose vertices are asked from memory. */
-#define AHEAD				12
-
 /* A pose to cut, on the grid of its sums. */
 typedef struct Item
 {
@@ -51,37 +48,28 @@ typedef struct Cutter
 /* Sums up to the lower plane of each layer, and to the top. */
 typedef double (*Profile)[MF_SLICE_SUMS];
 
-/* Asks for the corners of a triangle that will soon be cut. */
-static inline void
-expect_triangle(const MfMesh *mesh, uint32_t t)
-{
-	for (int i = 0; i < 3; i++)
-		if (mesh->wide)
-			__builtin_prefetch(&mesh->wide_at[mesh->corners[t][i]]);
-		else
-			__builtin_prefetch(&mesh->narrow_at[mesh->corners[t][i]]);
-}
-
 /* Cuts some triangles of an item. */
 static void
 cut_item(const Cutter *cutter, const Item *item, uint32_t begin, uint32_t end,
 		 MfSlices *sums)
 {
 	const MfPose *pose = &cutter->scene->pose[item->pose];
-	const MfMesh *mesh = &cutter->scene->part[pose->part].mesh;
+	const MfPart *part = &cutter->scene->part[pose->part];
+	const MfMesh *mesh = &part->mesh;
 	const double x = pose->low[0] + (pose->high[0] - pose->low[0]) / 2;
 
 	for (uint32_t t = begin; t < end; t++)
 	{
 		double		at[3][3];
 
-		if (end - t > AHEAD)
-			expect_triangle(mesh, t + AHEAD);
+		if (end - t > MF_MESH_AHEAD)
+			mf_mesh_expect(mesh, t + MF_MESH_AHEAD);
 		mf_pose_triangle(cutter->scene, pose, t, at);
 		for (int i = 0; i < 3; i++)
 			at[i][0] -= x;
 		mf_slices_add(sums, &item->grid, (const double (*)[3]) at,
-					  item->times);
+					  item->times, part->redundant_triangle == NULL ||
+					  !part->redundant_triangle[t]);
 	}
 }
 

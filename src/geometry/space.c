@@ -40,6 +40,17 @@ triangle_box(const void *arg, uint32_t t, double low[3], double high[3])
 }
 
 static void
+expect_triangle(const void *arg, uint32_t t, bool itself)
+{
+	const MfMesh *mesh = arg;
+
+	if (itself)
+		mf_mesh_expect(mesh, t);
+	else
+		__builtin_prefetch(&mesh->corners[t]);
+}
+
+static void
 instance_box(const void *arg, uint32_t n, double low[3], double high[3])
 {
 	const MfScene *scene = arg;
@@ -98,7 +109,7 @@ build_parts(MfJob *job, MfSpace *space)
 		job->share = share / scene->pose_count;
 		good = mf_tree_build(job, &space->tree[pose->part],
 							 mesh->triangle_count, mesh->low, mesh->high,
-							 triangle_box, mesh);
+							 triangle_box, expect_triangle, mesh);
 	}
 	job->share_from = share_from;
 	job->share = share;
@@ -121,7 +132,7 @@ mf_space_build(MfJob *job, MfSpace *space, const MfScene *scene)
 	good = space->tree != NULL && space->inverse != NULL &&
 		space->flat != NULL && build_parts(job, space) &&
 		mf_tree_build(job, &space->top, scene->instance_count, scene->low,
-					  scene->high, instance_box, scene);
+					  scene->high, instance_box, NULL, scene);
 	if (!good)
 		mf_space_free(job, space);
 	return good;

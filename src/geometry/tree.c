@@ -19,6 +19,9 @@
 /* Up to so many items, a plain sort is faster. */
 #define FEW			1024
 
+/* Items ahead that are asked from memory. */
+#define AHEAD		12
+
 /* Items in a task, and tasks at most. */
 #define MIN_CHUNK	32768
 #define MAX_CHUNKS	64
@@ -30,6 +33,7 @@ typedef struct Build
 {
 	MfTree	   *tree;
 	MfTreeBox	box;
+	MfTreeExpect expect;
 	const void *arg;
 	MfCurve		curve;
 	uint64_t   *word;			/* place << ITEM_BITS | item */
@@ -48,6 +52,13 @@ chunk_end(const Build *b, uint32_t task)
 	return count - begin < b->chunk ? count : begin + b->chunk;
 }
 
+/* The item of a word. */
+static inline uint32_t
+item_of(uint64_t word)
+{
+	return (uint32_t) (word & ((UINT64_C(1) << ITEM_BITS) - 1));
+}
+
 /* Finds the places along the curve. */
 static void
 find_places(void *arg, uint32_t task)
@@ -55,13 +66,16 @@ find_places(void *arg, uint32_t task)
 	const Build *b = arg;
 	const MfTree *tree = b->tree;
 	const double cells = 1 << MF_CURVE_BITS;
+	const uint32_t end = chunk_end(b, task);
 
-	for (uint32_t i = task * b->chunk; i < chunk_end(b, task); i++)
+	for (uint32_t i = task * b->chunk; i < end; i++)
 	{
 		double		low[3];
 		double		high[3];
 		uint32_t	cell[3];
 
+		if (b->expect != NULL && end - i > AHEAD)
+			b->expect(b->arg, i + AHEAD, true);
 		b->box(b->arg, i, low, high);
 		for (int k = 0; k < 3; k++)
 		{
@@ -147,8 +161,9 @@ box_leaves(void *arg, uint32_t task)
 	const Build *b = arg;
 	MfTree	   *tree = b->tree;
 
-	for (uint32_t i = task * b->chunk; i < chunk_end(b, task);
-		 i += MF_TREE_LEAF)
+	const uint32_t end = chunk_end(b, task);
+
+	for (uint32_t i = task * b->chunk; i < end; i += MF_TREE_LEAF)
 	{
 		const uint32_t leaf = i / MF_TREE_LEAF;
 		MfTreeNode *node = &tree->node[leaf / 4];
@@ -157,11 +172,15 @@ box_leaves(void *arg, uint32_t task)
 
 		for (uint32_t n = i; n < tree->count && n < i + MF_TREE_LEAF; n++)
 		{
-			const uint32_t item = b->word[n] &
-			((UINT64_C(1) << ITEM_BITS) - 1);
+			const uint32_t item = item_of(b->word[n]);
 			double		from[3];
 			double		to[3];
 
+			if (b->expect != NULL && end - n > 2 * AHEAD)
+			{
+				b->expect(b->arg, item_of(b->word[n + 2 * AHEAD]), false);
+				b->expect(b->arg, item_of(b->word[n + AHEAD]), true);
+			}
 			tree->order[n] = item;
 			b->box(b->arg, item, from, to);
 			for (int k = 0; k < 3; k++)
@@ -280,9 +299,10 @@ end_build(MfJob *job, Build *b, uint64_t *word, uint64_t *other,
 /* Builds a tree; see tree.h. */
 bool
 mf_tree_build(MfJob *job, MfTree *tree, uint32_t count, const double low[3],
-			  const double high[3], MfTreeBox box, const void *arg)
+			  const double high[3], MfTreeBox box, MfTreeExpect expect,
+			  const void *arg)
 {
-	Build		b = {.tree = tree,.box = box,.arg = arg};
+	Build		b = {.tree = tree,.box = box,.expect = expect,.arg = arg};
 	uint64_t   *word;
 	uint64_t   *other;
 	uint32_t	chunks;

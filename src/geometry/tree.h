@@ -45,12 +45,20 @@ typedef void (*MfTreeBox) (const void *arg, uint32_t item, double low[3],
 						   double high[3]);
 
 /*
- * Builds a tree over `count` items, 1 or more, that lie between low and high.
- * False: there is no memory, and no tree; nothing is refused.
+ * Asks memory for an item whose box will be asked for soon: first for what
+ * says where it is, then, a little later, for itself.
+ */
+typedef void (*MfTreeExpect) (const void *arg, uint32_t item, bool itself);
+
+/*
+ * Builds a tree over `count` items, 1 or more, that lie between low and high;
+ * expect may be NULL.  False: there is no memory, and no tree; nothing is
+ * refused.
  */
 extern bool mf_tree_build(MfJob *job, MfTree *tree, uint32_t count,
 						  const double low[3], const double high[3],
-						  MfTreeBox box, const void *arg);
+						  MfTreeBox box, MfTreeExpect expect,
+						  const void *arg);
 extern void mf_tree_free(MfJob *job, MfTree *tree);
 
 /* A place in the tree that is still to be visited. */
