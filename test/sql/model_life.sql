@@ -318,3 +318,9 @@ SELECT problem FROM mesflow.verify_jobs() WHERE detail LIKE '%' || :'older' || '
 SELECT * FROM test.claim('node');
 SELECT test.complete('node', 'older.stl', test.box(10, 10, 10));
 SELECT * FROM test.versions WHERE filename = 'older.stl';
+-- All of an older engine, as docs/operations.md says it.
+UPDATE mesflow._measurements SET engine_version = 1 WHERE sha256 IN (sha256('older.stl'), sha256('refused.3mf'));
+SELECT count(mesflow.upload_model(mesflow.model_content(m.id), m.filename, CASE m.unit_from WHEN 'caller' THEN m.unit END, m.partner)) AS uploaded
+  FROM mesflow.models m JOIN mesflow.partners p ON p.code = m.partner AND p.active LEFT JOIN mesflow.measurements s ON s.model = m.id
+ WHERE m.deleted_at IS NULL AND m.size_bytes <= 256 << 20 AND (s.engine_version < 2 OR m.state = 'rejected');
+SELECT label FROM test.jobs WHERE place = 'waiting' AND label ~ 'older|refused' ORDER BY 1;
