@@ -252,12 +252,19 @@ static void
 pair_ends(Trace *t)
 {
 	uint32_t	from = 0;
+	uint64_t	work = 0;
 
 	for (uint32_t v = 0; v < t->mesh->vertex_count; v++)
 	{
 		const uint32_t count = t->place[v] - from;
 
-		mf_mend_progress(t->job, v);
+		/* Few vertices may have many ends. */
+		work += 1 + (uint64_t) count * (count > 2 ? count : 0);
+		if (work >= MF_PROGRESS_ITEMS)
+		{
+			work = 0;
+			mf_mend_progress(t->job, 0);
+		}
 		if (count > 2 && count <= t->way_room &&
 			mf_take_looks(t->job, &t->looks, (uint64_t) count * count))
 			pair_many(t, t->end + from, count);
