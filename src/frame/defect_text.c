@@ -165,6 +165,14 @@ append_length(char text[MF_DEFECT_TEXT_MAX], double mm)
 	append(text, mm < 1000 ? "%.3g mm" : "%.0f mm", mm);
 }
 
+/* Adds a volume, in the unit in which it is no long number. */
+static void
+append_volume(char text[MF_DEFECT_TEXT_MAX], double mm3)
+{
+	append(text, mm3 < 1000 ? "%.3g mm\302\263" : mm3 < 1e6 ? "%.3g cm\302\263" :
+		   "%.0f cm\302\263", mm3 < 1000 ? mm3 : mm3 / 1000);
+}
+
 /* The sentence of a kind that has one with a number; false: it has none. */
 static bool
 tell_count(const MfDefect *defect, char text[MF_DEFECT_TEXT_MAX])
@@ -214,6 +222,14 @@ mf_measurement_describe_defect(const MfMeasurement *m, const MfDefect *defect,
 	{
 		append(text, "The file uses extensions of its format that do not "
 			   "count here: %s.", m->extensions);
+		return;
+	}
+	if (defect->code == MF_DEFECT_OVERLAPPING_BODIES &&
+		m->overlap_volume_mm3 > 0)
+	{
+		append(text, "Solid parts overlap, and ");
+		append_volume(text, m->overlap_volume_mm3);
+		append(text, " that they share is counted more than once.");
 		return;
 	}
 	for (int axis = 0; axis < 3; axis++)

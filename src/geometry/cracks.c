@@ -4,9 +4,11 @@
  *
  * Programs that compute each face of a model on its own round the same
  * corner in different ways.  Corners at open edges that are closer than
- * MF_NEARLY of the model's diagonal are taken as one, and all that are joined
- * so by others in between; but never over more than a quarter of the shortest
- * edge at either of them, so that fine detail stays what it is.
+ * MF_NEARLY of the model's diagonal are taken as one, also by way of others
+ * in between; but never over more than a quarter of the shortest edge at
+ * either of them, and all that become one stay within a few such distances
+ * and shorter than any edge at them.  So fine detail stays what it is, and a
+ * stack of thin sheets never runs together.
  *
  * Candidates are found by the cells of a grid: each corner is in every cell
  * that it is close to, mostly one, and the cells are sorted by a hash.  Cells
@@ -33,6 +35,9 @@
 /* An edge has to be so many times as long as what is joined at its end. */
 #define DETAIL	4.0
 
+/* All that become one are so close to the one they become, in the distance. */
+#define REACH	4.0
+
 /* A search under way. */
 typedef struct Search
 {
@@ -40,7 +45,9 @@ typedef struct Search
 	const MfMesh *mesh;
 	double		near;			/* joined are corners up to so far apart */
 	float	   *shortest;		/* edge at each vertex, squared; less than 0:
-								 * not at an open edge */
+								 * not at an open edge; of a root: at any of
+								 * its vertices */
+	float	   *reach;			/* of a root: its vertices are within it */
 	uint32_t   *parent;			/* of each vertex, never above it */
 	uint64_t   *word;			/* (hash of a cell, vertex) */
 	uint64_t   *other;			/* room to sort them */
@@ -196,6 +203,30 @@ sort_words(Search *s)
 	}
 }
 
+/* Makes two roots one, unless that would hold what is too far apart. */
+static void
+join_roots(Search *s, uint32_t a, uint32_t b)
+{
+	const uint32_t root = a < b ? a : b;
+	const uint32_t child = a < b ? b : a;
+	const float shortest = fminf(s->shortest[a], s->shortest[b]);
+	double		at[2][3];
+	double		reach;
+
+	if (a == b)
+		return;
+	mf_mesh_place(s->mesh, root, at[0]);
+	mf_mesh_place(s->mesh, child, at[1]);
+	reach = sqrt(square_between(at[0], at[1])) + (double) s->reach[child];
+	if (reach < (double) s->reach[root])
+		reach = (double) s->reach[root];
+	if (reach > REACH * s->near || 4 * reach * reach > (double) shortest)
+		return;
+	s->parent[child] = root;
+	s->reach[root] = (float) reach;
+	s->shortest[root] = shortest;
+}
+
 /* Joins two vertices at these places, if they are close enough. */
 static inline void
 look_at_pair(Search *s, uint32_t a, const double *at_a, uint32_t b,
@@ -207,12 +238,7 @@ look_at_pair(Search *s, uint32_t a, const double *at_a, uint32_t b,
 		square * (DETAIL * DETAIL) > s->shortest[a] ||
 		square * (DETAIL * DETAIL) > s->shortest[b])
 		return;
-	a = find(s->parent, a);
-	b = find(s->parent, b);
-	if (a < b)
-		s->parent[b] = a;
-	else
-		s->parent[a] = b;
+	join_roots(s, find(s->parent, a), find(s->parent, b));
 }
 
 /* Looks at all pairs of a few corners. */
@@ -358,8 +384,9 @@ mf_cracks_close(MfJob *job, MfMesh *mesh, const MfEdges *edges,
 	if (!(s.near > 0))
 		return true;
 	s.shortest = mf_memory_alloc(&job->memory, bytes);
+	s.reach = mf_memory_alloc(&job->memory, bytes);
 	s.parent = mf_memory_alloc(&job->memory, bytes);
-	good = s.shortest != NULL && s.parent != NULL;
+	good = s.shortest != NULL && s.reach != NULL && s.parent != NULL;
 	if (!good)
 		mf_job_out_of_memory(job);
 	else
@@ -378,6 +405,7 @@ mf_cracks_close(MfJob *job, MfMesh *mesh, const MfEdges *edges,
 			take_over(mesh, s.parent, cracks);
 	}
 	mf_memory_free(&job->memory, s.shortest, bytes);
+	mf_memory_free(&job->memory, s.reach, bytes);
 	mf_memory_free(&job->memory, s.parent, bytes);
 	return good;
 }

@@ -54,7 +54,8 @@ cut_item(const Cutter *cutter, const Item *item, uint32_t begin, uint32_t end,
 		 MfSlices *sums)
 {
 	const MfPose *pose = &cutter->scene->pose[item->pose];
-	const MfMesh *mesh = &cutter->scene->part[pose->part].mesh;
+	const MfPart *part = &cutter->scene->part[pose->part];
+	const MfMesh *mesh = &part->mesh;
 	const double x = pose->low[0] + (pose->high[0] - pose->low[0]) / 2;
 
 	for (uint32_t t = begin; t < end; t++)
@@ -67,7 +68,8 @@ cut_item(const Cutter *cutter, const Item *item, uint32_t begin, uint32_t end,
 		for (int i = 0; i < 3; i++)
 			at[i][0] -= x;
 		mf_slices_add(sums, &item->grid, (const double (*)[3]) at,
-					  item->times);
+					  item->times, part->redundant_triangle == NULL ||
+					  !part->redundant_triangle[t]);
 	}
 }
 

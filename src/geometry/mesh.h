@@ -114,6 +114,9 @@ typedef struct MfMesh
 	double		(*wide_at)[3];
 	double		low[3];			/* bounding box of the vertices */
 	double		high[3];
+	const uint8_t *facets;		/* where a mesh in no order was read from:
+								 * nine floats for each triangle; else NULL */
+	size_t		facet_stride;
 } MfMesh;
 
 extern bool mf_mesh_reserve_triangles(MfJob *job, MfMesh *mesh, uint64_t room);
@@ -340,7 +343,7 @@ extern double mf_triangle_twice_area(const double at[3][3]);
 extern bool mf_triangle_is_line(const MfMesh *mesh, uint32_t t);
 extern bool mf_measure_sums(MfJob *job, const MfMesh *mesh,
 							const uint32_t *shell, uint32_t shell_count,
-							const uint8_t *mark, MfSums *sums);
+							const uint8_t *mark, bool as_read, MfSums *sums);
 extern void mf_sums_free(MfJob *job, MfSums *sums);
 
 /* ---- nesting.c ---- */

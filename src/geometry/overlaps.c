@@ -31,7 +31,7 @@
  * Wrong by more than this part of the volume within one part: a person has to
  * look.  Bodies that are pushed into each other a little are common, and are
  * printed well; instances are put into each other on purpose, to be seen
- * together, and are a warning only.
+ * together, and are a warning only, whose sentence names the volume.
  */
 #define ERROR_SHARE		1e-3
 #define WARNING_SHARE	1e-6
@@ -63,7 +63,10 @@ typedef struct Grid
 static double
 jitter(uint64_t cell)
 {
-	/* Steele, Lea and Flood, "Splittable pseudorandom generators", 2014. */
+	/*
+	 * Steele, Lea and Flood, "Fast splittable pseudorandom number
+	 * generators", 2014.
+	 */
 	uint64_t	z = cell * UINT64_C(0x9e3779b97f4a7c15);
 
 	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -29,7 +29,7 @@ typedef struct MfRays
 } MfRays;
 
 /* A measure of lines over samples: what one finds, < 0 if nothing. */
-typedef double (*MfSampleLine) (const MfRays *rays, const MfSample *sample,
+typedef double (*MfSampleLine) (const MfRays *rays, MfSample *sample,
 								uint64_t *looks);
 
 /* Has what the tasks before `done` found decided that it is of no use? */

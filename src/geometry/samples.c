@@ -28,6 +28,7 @@ typedef struct Share
 	double		area;			/* of all instances; as are the others */
 	double		overhang;
 	double		under;
+	double		height;			/* times under */
 	uint32_t	resting;		/* instances where it lies on the plate */
 } Share;
 
@@ -61,6 +62,16 @@ count_resting(const MfSurvey *survey, uint32_t pose, double highest)
 	return low;
 }
 
+/* Mean height of the pose's instances above those that rest. */
+static double
+mean_shift(const MfSurvey *survey, uint32_t pose, uint32_t resting)
+{
+	const uint32_t first = survey->pose_first[pose];
+	const uint32_t count = survey->scene->pose[pose].count;
+
+	return resting < count ? survey->mean_shift[first + resting] : 0;
+}
+
 /* What a triangle adds to the sums. */
 static inline void
 share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
@@ -86,6 +97,7 @@ share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
 	share->area = length / 2 * count;
 	share->overhang = 0;
 	share->under = 0;
+	share->height = 0;
 	share->resting = 0;
 	if (n[2] < -STEEPEST * length)
 	{
@@ -94,6 +106,9 @@ share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
 		share->resting = count_resting(survey, pose, highest);
 		share->overhang = length / 2 * (count - share->resting);
 		share->under = -n[2] / 2 * (count - share->resting);
+		share->height = share->under *
+			((at[0][2] + at[1][2] + at[2][2]) / 3 +
+			 mean_shift(survey, pose, share->resting) - scene->low[2]);
 	}
 }
 
@@ -116,6 +131,7 @@ add_stretch(void *arg, uint32_t task)
 	MfSum		area = {0};
 	MfSum		overhang = {0};
 	MfSum		under = {0};
+	MfSum		height = {0};
 
 	for (uint32_t t = 0; t < stretch->count;)
 	{
@@ -133,14 +149,17 @@ add_stretch(void *arg, uint32_t task)
 			run.area += share.area;
 			run.overhang += share.overhang;
 			run.under += share.under;
+			run.height += share.height;
 		}
 		mf_sum_add(&area, run.area);
 		mf_sum_add(&overhang, run.overhang);
 		mf_sum_add(&under, run.under);
+		mf_sum_add(&height, run.height);
 	}
 	stretch->area = area.sum + area.lost;
 	stretch->overhang = overhang.sum + overhang.lost;
 	stretch->under = under.sum + under.lost;
+	stretch->height = height.sum + height.lost;
 }
 
 /* Is instance a lower than b?  Those of one height in the file's order. */
@@ -186,7 +205,7 @@ sort_by_height(const MfScene *scene, uint32_t *list, uint32_t count)
 	}
 }
 
-/* Lists the instances by pose and height. */
+/* Lists the instances by pose and height, and how high those from each are. */
 static void
 list_instances(MfSurvey *survey)
 {
@@ -205,6 +224,19 @@ list_instances(MfSurvey *survey)
 		survey->pose_first[p] -= scene->pose[p].count;
 		sort_by_height(scene, survey->by_pose + survey->pose_first[p],
 					   scene->pose[p].count);
+	}
+	for (uint32_t p = 0; p < scene->pose_count; p++)
+	{
+		const uint32_t first = survey->pose_first[p];
+		MfSum		sum = {0};
+
+		for (uint32_t n = scene->pose[p].count; n-- > 0;)
+		{
+			mf_sum_add(&sum, scene->instance[survey->by_pose[first + n]]
+					   .shift[2]);
+			survey->mean_shift[first + n] = (sum.sum + sum.lost) /
+				(scene->pose[p].count - n);
+		}
 	}
 }
 
@@ -238,6 +270,7 @@ add_survey(MfSurvey *survey)
 	MfSum		area = {0};
 	MfSum		overhang = {0};
 	MfSum		under = {0};
+	MfSum		height = {0};
 
 	for (uint32_t i = 0; i < survey->stretch_count; i++)
 	{
@@ -248,12 +281,14 @@ add_survey(MfSurvey *survey)
 		mf_sum_add(&area, stretch->area);
 		mf_sum_add(&overhang, stretch->overhang);
 		mf_sum_add(&under, stretch->under);
+		mf_sum_add(&height, stretch->height);
 		survey->triangles += (uint64_t) stretch->count *
 			survey->scene->pose[stretch->pose].count;
 	}
 	survey->area = area.sum + area.lost;
 	survey->overhang = overhang.sum + overhang.lost;
 	survey->under = under.sum + under.lost;
+	survey->height = height.sum + height.lost;
 }
 
 /* Surveys a scene; see samples.h. */
@@ -269,10 +304,12 @@ mf_survey_take(MfJob *job, const MfScene *scene, MfSurvey *survey)
 									  (uint64_t) sizeof(*survey->stretch));
 	survey->by_pose = mf_memory_alloc(&job->memory, scene->instance_count *
 									  (uint64_t) sizeof(*survey->by_pose));
+	survey->mean_shift = mf_memory_alloc(&job->memory, scene->instance_count *
+										 (uint64_t) sizeof(*survey->mean_shift));
 	survey->pose_first = mf_memory_alloc(&job->memory, scene->pose_count *
 										 (uint64_t) sizeof(*survey->pose_first));
 	if (survey->stretch == NULL || survey->by_pose == NULL ||
-		survey->pose_first == NULL)
+		survey->mean_shift == NULL || survey->pose_first == NULL)
 		return mf_job_out_of_memory(job);
 	cut_stretches(scene, survey->stretch);
 	list_instances(survey);
@@ -291,6 +328,8 @@ mf_survey_free(MfJob *job, MfSurvey *survey)
 				   (uint64_t) sizeof(*survey->stretch));
 	mf_memory_free(&job->memory, survey->by_pose, scene->instance_count *
 				   (uint64_t) sizeof(*survey->by_pose));
+	mf_memory_free(&job->memory, survey->mean_shift, scene->instance_count *
+				   (uint64_t) sizeof(*survey->mean_shift));
 	mf_memory_free(&job->memory, survey->pose_first, scene->pose_count *
 				   (uint64_t) sizeof(*survey->pose_first));
 	memset(survey, 0, sizeof(*survey));

@@ -21,6 +21,7 @@ typedef struct MfStretch
 	double		area;
 	double		overhang;		/* area of overhanging triangles */
 	double		under;			/* the same, seen from above */
+	double		height;			/* that, times its mean height */
 	double		area_before;	/* of the stretches before this one */
 	double		under_before;
 } MfStretch;
@@ -31,12 +32,15 @@ typedef struct MfSurvey
 	MfStretch  *stretch;
 	uint32_t	stretch_count;
 	uint32_t   *by_pose;		/* instances, by pose and height */
-	uint32_t   *pose_first;		/* in by_pose[] */
+	double	   *mean_shift;		/* up, of each in by_pose[] and those of its
+								 * pose above it */
+	uint32_t   *pose_first;		/* in both */
 	uint64_t	triangles;		/* of all instances */
 	double		lowest;			/* what lies below this, lies on the plate */
 	double		area;			/* in the scene's unit */
 	double		overhang;
 	double		under;
+	double		height;			/* over the lowest point, times under */
 } MfSurvey;
 
 typedef struct MfSample
@@ -46,6 +50,7 @@ typedef struct MfSample
 	double		weight;			/* area that it stands for */
 	double		place[2];		/* in the triangle, even over 0 to 1 */
 	double		length;			/* for what is found; < 0: not known */
+	double		height;			/* of the point, where a measure notes it */
 } MfSample;
 
 typedef struct MfSamples

@@ -185,7 +185,7 @@ sort_corners(Slice *slice, const double s[3], const double at[3][3],
 /* Adds a triangle; see slices.h. */
 void
 mf_slices_add(MfSlices *slices, const MfSliceGrid *grid,
-			  const double at[3][3], double times)
+			  const double at[3][3], double times, bool bounds)
 {
 	Slice		slice;
 	double		u[3];
@@ -204,7 +204,7 @@ mf_slices_add(MfSlices *slices, const MfSliceGrid *grid,
 	normal[0] = (u[1] * v[2] - u[2] * v[1]) * times / 2;
 	normal[1] = (u[2] * v[0] - u[0] * v[2]) * times / 2;
 	normal[2] = (u[0] * v[1] - u[1] * v[0]) * times / 2;
-	slice.weight[MF_SLICE_VOLUME] = normal[0];
+	slice.weight[MF_SLICE_VOLUME] = bounds ? normal[0] : 0;
 	slice.weight[MF_SLICE_WALL] = sqrt(normal[0] * normal[0] +
 									   normal[1] * normal[1]);
 	slice.weight[MF_SLICE_UP] = normal[2] > 0 ? normal[2] : 0;

@@ -43,9 +43,11 @@ typedef struct MfSlices
 /*
  * Adds a triangle, `times` times.  It faces out of the material; x and y are
  * about any place that is the same for all triangles of a closed surface.
+ * One that bounds nothing, within other material, has no part in the volume.
  */
 extern void mf_slices_add(MfSlices *slices, const MfSliceGrid *grid,
-						  const double at[3][3], double times);
+						  const double at[3][3], double times,
+						  bool bounds);
 
 /* Adds one set of sums to another. */
 extern void mf_slices_merge(MfSlices *into, const MfSlices *from);

@@ -29,7 +29,7 @@ _Static_assert(MOST < 1 << INDEX_BITS, "fits");
 
 /* The way from a triangle's middle through the material. */
 static double
-measure_wall(const MfRays *rays, const MfSample *sample, uint64_t *looks)
+measure_wall(const MfRays *rays, MfSample *sample, uint64_t *looks)
 {
 	MfLine		line = {
 		.least = TOUCHING * rays->diagonal,.until = 2 * rays->diagonal,

@@ -449,7 +449,7 @@ test_cuts(void)
 		if (round % 3 == 0)
 			at[1][2] = at[0][2];
 		memset(slices, 0, sizeof(*slices));
-		mf_slices_add(slices, &grid, (const double (*)[3]) at, 2);
+		mf_slices_add(slices, &grid, (const double (*)[3]) at, 2, true);
 		mf_slices_finish(slices);
 		worst = fmax(worst, compare_cuts((const double (*)[3]) at, slices));
 	}

@@ -9,6 +9,9 @@
 /* Corners are floats: so much is lost when a model is turned. */
 #define TOLERANCE	4e-6
 
+/* Supports are measured by lines at places that depend on the order. */
+#define SUPPORTS	1e-4
+
 typedef struct Shape
 {
 	const char *name;
@@ -157,7 +160,7 @@ same_upright(const MfMeasurement *a, const MfMeasurement *b, double scale)
 	return near(b->overhang_area_mm2, a->overhang_area_mm2 * area,
 				TOLERANCE) &&
 		near(b->support_volume_mm3, a->support_volume_mm3 * area * scale,
-			 1e-4) &&
+			 SUPPORTS) &&
 		near(1 + off / all, 1, 1e-4);
 }
 
@@ -218,7 +221,7 @@ test_rewritten(const Shape *shape, const MfMeasurement *plain)
 	move_soup(&soup, 128, -64, 32);
 	ok(measure_soup(&soup, &m) && all_known(&m) && same_counts(plain, &m) &&
 	   same_amounts(plain, &m, 1) && same_upright(plain, &m, 1) &&
-	   near(m.centroid[0] - 128, plain->centroid[0], 1e-5) &&
+	   fabs(m.centroid[0] - 128 - plain->centroid[0]) < 1e-4 &&
 	   near(m.bbox_min[1] + 64, plain->bbox_min[1], 1e-6),
 	   "%s, moved", shape->name);
 	free_soup(&soup);
@@ -268,7 +271,7 @@ test_twice(const Shape *shape, const MfMeasurement *plain)
 	   near(m.volume_mm3, 2 * plain->volume_mm3, TOLERANCE) &&
 	   near(m.area_mm2, 2 * plain->area_mm2, TOLERANCE) &&
 	   near(m.overhang_area_mm2, 2 * plain->overhang_area_mm2, TOLERANCE) &&
-	   near(m.support_volume_mm3, 2 * plain->support_volume_mm3, 1e-3) &&
+	   near(m.support_volume_mm3, 2 * plain->support_volume_mm3, SUPPORTS) &&
 	   near(m.min_wall_mm, plain->min_wall_mm, TOLERANCE) &&
 	   m.convex_hull_volume_mm3 > 2 * plain->convex_hull_volume_mm3 &&
 	   defect_count(&m, MF_DEFECT_OVERLAPPING_BODIES) == 0,

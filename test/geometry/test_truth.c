@@ -117,8 +117,7 @@ check_layers(const MfMeasurement *m, const Csv *row)
 	}
 	if (!same("layers", m->layers.count, MF_LAYERS))
 		return false;
-	if (find_defect(m, MF_DEFECT_NESTED_BODIES) == NULL &&
-		!near(volume, m->volume_mm3, TOLERANCE))
+	if (!near(volume, m->volume_mm3, TOLERANCE))
 		return false;
 	return (duplicate != NULL && duplicate->repaired) ||
 		near(wall, csv_number(row, "wall_area"), TOLERANCE);
