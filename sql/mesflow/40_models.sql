@@ -240,6 +240,39 @@ END
 $$;
 COMMENT ON FUNCTION _measure_again(uuid) IS 'Queues the measurement of a model anew where somebody cancelled it.';
 
+-- What an engine could not read, its successor may: it is not known any more, and whoever waits for it waits.
+CREATE FUNCTION _forget_old_refusals(sha256 bytea, unit text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM mesflow._measurements r
+   WHERE (r.sha256, r.unit, r.engine_version) IN (SELECT m.sha256, m.unit, m.engine_version FROM mesflow._measurements m
+                                                   WHERE m.sha256 = $1 AND m.unit = $2 AND m.error_code IS NOT NULL AND m.engine_version < mesflow._engine_version()
+                                                   FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION _forget_old_refusals(bytea, text) IS 'Forgets that an older engine refused these bytes in this unit.';
+
+CREATE FUNCTION _measure_by_this_engine(model uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  m mesflow._models;
+BEGIN
+  UPDATE mesflow._models l SET job = nextval('mesflow._job_ids')
+   WHERE l.id IN (SELECT u.id FROM mesflow._models u WHERE u.id = $1 AND u.content IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED)   -- else somebody just does
+     AND NOT EXISTS (SELECT FROM mesflow._jobs_waiting j WHERE j.id = l.job) AND NOT EXISTS (SELECT FROM mesflow._jobs_aside j WHERE j.id = l.job)
+     AND NOT EXISTS (SELECT FROM mesflow._jobs_running j WHERE j.id = l.job)
+  RETURNING l.* INTO m;
+  IF FOUND THEN
+    PERFORM mesflow._forget_old_refusals(m.sha256, m.unit);
+    PERFORM mesflow._queue_job(m.job, 'measure', m.id, NULL);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION _measure_by_this_engine(uuid) IS 'Queues the measurement of a model anew, unless it is queued; what an older engine measured is good until then.';
+
 -- An upload holds the row of what it found (FOR KEY SHARE) until it commits: others may use it too, only deleting waits.
 CREATE FUNCTION _known_model(partner text, sha256 bytea, unit text) RETURNS uuid
 LANGUAGE plpgsql
@@ -252,6 +285,8 @@ BEGIN
   SELECT * INTO m FROM mesflow._models WHERE partner = $1 AND sha256 = $2 AND unit = $3 AND content IS NOT NULL FOR KEY SHARE;
   IF m.measure_cancelled THEN           -- wanted again
     PERFORM mesflow._measure_again(m.id);
+  ELSIF m.id IS NOT NULL AND coalesce((mesflow._measurement($2, $3)).engine_version, 0) < mesflow._engine_version() THEN
+    PERFORM mesflow._measure_by_this_engine(m.id);
   END IF;
   IF m.used_at < clock_timestamp() - interval '1 hour' THEN
     UPDATE mesflow._models SET used_at = clock_timestamp()
@@ -261,7 +296,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _known_model(text, bytea, text) IS
-  'The model of (partner, bytes, unit) whose bytes are here, NULL where there is none. It has been used now; a measurement that was cancelled is queued again.';
+  'The model of (partner, bytes, unit) whose bytes are here, NULL where there is none. It has been used now; a measurement that was cancelled, or is an older engine''s, is queued again.';
 
 CREATE FUNCTION _stored_content(sha256 bytea) RETURNS bigint
 LANGUAGE plpgsql
@@ -299,7 +334,7 @@ END
 $$;
 COMMENT ON FUNCTION _tell_model(uuid) IS 'Writes model.measured or model.rejected, where the outcome is known.';
 
--- Makes the model, or gives a deleted one its bytes back, and queues the measurement unless it is known.
+-- Makes the model, or gives a deleted one its bytes back, and queues the measurement unless this engine knows it.
 CREATE FUNCTION _add_model(partner text, filename text, unit text, sha256 bytea, size_bytes bigint, content bigint, traceparent text)
 RETURNS uuid
 LANGUAGE plpgsql
@@ -310,7 +345,7 @@ DECLARE
   model uuid;
   queued bigint;
 BEGIN
-  IF (mesflow._measurement($4, asked_unit)).engine_version IS NULL THEN
+  IF coalesce((mesflow._measurement($4, asked_unit)).engine_version, 0) < mesflow._engine_version() THEN
     queued := nextval('mesflow._job_ids');
   END IF;
   LOOP
@@ -331,6 +366,7 @@ BEGIN
     END IF;
   END LOOP;
   IF queued IS NOT NULL THEN
+    PERFORM mesflow._forget_old_refusals($4, asked_unit);
     PERFORM mesflow._queue_job(queued, 'measure', model, NULL);
   ELSE
     PERFORM mesflow._tell_model(model);
@@ -376,7 +412,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION upload_model(bytea, text, text, text, text) IS
-  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id; where its bytes had been deleted it has them again. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner), MF429 (its jobs waiting).';
+  'Stores a 3D file of up to 256 MB and queues its measurement. unit: um, mm, cm, m, inch, ft; NULL: the file''s own, else mm. The same partner, bytes and unit give the same id; where its bytes had been deleted it has them again, and where an older engine measured it, it is measured again. A file that cannot be read is stored too and becomes rejected. Errors: MF400 (unit, size, name), MF404, MF423 (partner), MF429 (its jobs waiting).';
 
 CREATE FUNCTION begin_upload(filename text, size_bytes bigint, unit text DEFAULT NULL,
                              partner text DEFAULT 'shop', traceparent text DEFAULT NULL) RETURNS uuid

@@ -184,7 +184,7 @@ BEGIN
 
     -- Only now, for the work may have ended a moment ago: is it done?
     result := mesflow._measurement(j.sha256, j.unit);
-    IF result.engine_version IS NOT NULL THEN
+    IF result.engine_version >= mesflow._engine_version() OR result.engine_version IS NOT NULL AND j.kind = 'price' THEN
       DELETE FROM mesflow._jobs_waiting w WHERE w.vt = j.vt AND w.id = j.id;
       PERFORM mesflow._settle_job(j, result, n.id, NULL);
       PERFORM mesflow._announce();

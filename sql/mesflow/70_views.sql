@@ -18,7 +18,7 @@ COMMENT ON VIEW models IS 'The 3D files of all partners, and how far they are.';
 COMMENT ON COLUMN models.id IS 'the model';
 COMMENT ON COLUMN models.partner IS 'whose it is';
 COMMENT ON COLUMN models.filename IS 'the name it came with';
-COMMENT ON COLUMN models.format IS 'found in the bytes: stl or obj; NULL until measured';
+COMMENT ON COLUMN models.format IS 'found in the bytes: stl, obj, ply, 3mf or glb; NULL until measured';
 COMMENT ON COLUMN models.unit IS 'the unit of its coordinates';
 COMMENT ON COLUMN models.unit_from IS 'who said so: caller, file or default';
 COMMENT ON COLUMN models.size_bytes IS 'size of the file';

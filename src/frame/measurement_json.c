@@ -2,8 +2,8 @@
  * measurement_json.c
  *		A measurement as JSON (RFC 8259).
  *
- * Written by hand: the strings are constants of ours that need no escaping,
- * and numbers must not depend on the locale nor lose a bit.
+ * Written by hand: strings are printable ASCII, of which two characters are to
+ * escape, and numbers must not depend on the locale nor lose a bit.
  */
 #include "measurement.h"
 
@@ -175,6 +175,16 @@ put_key_bool(Writer *w, const char *key, bool value)
 	put(w, ",\"%s\":%s", key, value ? "true" : "false");
 }
 
+/* A text in quotes.  It may quote the file's own names. */
+static void
+put_text(Writer *w, const char *text)
+{
+	put(w, "\"");
+	for (const char *p = text; *p != '\0'; p++)
+		put(w, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+	put(w, "\"");
+}
+
 static void
 put_defects(Writer *w, const MfMeasurement *m, int count)
 {
@@ -193,7 +203,9 @@ put_defects(Writer *w, const MfMeasurement *m, int count)
 			put(w, ",\"at\":null");
 		put_key_bool(w, "repaired", defect->repaired);
 		mf_measurement_describe_defect(m, defect, text);
-		put(w, ",\"message\":\"%s\"}", text);
+		put(w, ",\"message\":");
+		put_text(w, text);
+		put(w, "}");
 	}
 	put(w, "]");
 }

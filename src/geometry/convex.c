@@ -65,13 +65,26 @@ reduce_hull(const MfMesh *mesh, MfHull *hull)
 	hull->count = count;
 }
 
+/* The hull of a part, which may be on its way.  False: refused. */
+static bool
+find_part(MfJob *job, const MfScene *scene, MfConvex *convex, uint32_t part,
+		  MfHull *hull)
+{
+	MfHullSearch *search = convex->search;
+
+	if (search == NULL || convex->part != part)
+		return mf_hull_find(job, &scene->part[part].mesh, hull);
+	convex->search = NULL;
+	return mf_hull_end(job, search, hull);
+}
+
 /*
  * The hulls of the parts, and how many corners all instances have.  `known`
  * is false where a hull took too long.  False: refused.
  */
 static bool
-find_parts(MfJob *job, const MfScene *scene, MfHull *hull, uint64_t *corners,
-		   bool *known)
+find_parts(MfJob *job, const MfScene *scene, MfConvex *convex, MfHull *hull,
+		   uint64_t *corners, bool *known)
 {
 	*corners = 0;
 	*known = true;
@@ -80,7 +93,7 @@ find_parts(MfJob *job, const MfScene *scene, MfHull *hull, uint64_t *corners,
 		const uint32_t part = scene->pose[p].part;
 
 		if (is_first(scene, p) &&
-			!mf_hull_find(job, &scene->part[part].mesh, &hull[part]))
+			!find_part(job, scene, convex, part, &hull[part]))
 			return false;
 		*corners += (uint64_t) scene->pose[p].count * hull[part].count;
 		*known &= hull[part].count > 0;
@@ -148,8 +161,8 @@ fill(MfJob *job, const double (*at)[3], uint32_t count, double volume,
 
 /* Does the work, with hulls that the caller frees. */
 static bool
-measure_parts(MfJob *job, const MfScene *scene, MfHull *hull,
-			  MfMeasurement *m)
+measure_parts(MfJob *job, const MfScene *scene, MfConvex *convex,
+			  MfHull *hull, MfMeasurement *m)
 {
 	MfMesh		all = {.wide = true};
 	MfHull		whole = {0};
@@ -158,7 +171,7 @@ measure_parts(MfJob *job, const MfScene *scene, MfHull *hull,
 	bool		known;
 	bool		good = true;
 
-	if (!find_parts(job, scene, hull, &corners, &known))
+	if (!find_parts(job, scene, convex, hull, &corners, &known))
 		return false;
 	if (!known)
 		return true;
@@ -180,19 +193,37 @@ measure_parts(MfJob *job, const MfScene *scene, MfHull *hull,
 	return good;
 }
 
+/*
+ * Begins with the first part, so that no two hulls are ever on their way; see
+ * whole.h.
+ */
+bool
+mf_convex_begin(MfJob *job, const MfScene *scene, MfConvex *convex)
+{
+	convex->part = scene->pose[0].part;
+	return mf_hull_begin(job, &scene->part[convex->part].mesh,
+						 &convex->search);
+}
+
 /* Measures the hull of the scene; see whole.h. */
 bool
-mf_convex_measure(MfJob *job, const MfScene *scene, MfMeasurement *m)
+mf_convex_end(MfJob *job, const MfScene *scene, MfConvex *convex,
+			  MfMeasurement *m)
 {
 	const uint64_t bytes = scene->part_count * (uint64_t) sizeof(MfHull);
-	MfHull	   *hull = mf_memory_alloc(&job->memory, bytes);
-	bool		good;
+	MfHull	   *hull = m == NULL ? NULL :
+	mf_memory_alloc(&job->memory, bytes);
+	bool		good = m == NULL;
 
-	if (hull == NULL)
-		return mf_job_out_of_memory(job);
-	good = measure_parts(job, scene, hull, m);
-	for (uint32_t p = 0; p < scene->part_count; p++)
-		mf_hull_free(job, &hull[p]);
-	mf_memory_free(&job->memory, hull, bytes);
-	return good;
+	if (hull != NULL)
+	{
+		good = measure_parts(job, scene, convex, hull, m);
+		for (uint32_t p = 0; p < scene->part_count; p++)
+			mf_hull_free(job, &hull[p]);
+		mf_memory_free(&job->memory, hull, bytes);
+	}
+	if (convex->search != NULL)
+		(void) mf_hull_end(job, convex->search, NULL);
+	convex->search = NULL;
+	return good || mf_job_out_of_memory(job);
 }

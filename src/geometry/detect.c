@@ -95,12 +95,15 @@ is_word(const MfJob *job, size_t from, const char *word)
 static bool
 is_text(const MfJob *job)
 {
-	for (size_t i = 0; i < job->size && i < HEAD; i++)
+	const size_t length = mf_text_length(job->bytes, job->size);
+	const size_t head = length < HEAD ? length : HEAD;
+
+	for (size_t i = 0; i < head; i++)
 		if (job->bytes[i] < 0x20 &&
 			strchr("\t\r\n\v\f", job->bytes[i]) == NULL)
 			return false;
 	/* strchr finds the terminating zero, too. */
-	return memchr(job->bytes, 0, job->size < HEAD ? job->size : HEAD) == NULL;
+	return head > 0 && memchr(job->bytes, 0, head) == NULL;
 }
 
 /* The first byte of a text that is neither byte order mark nor space. */
@@ -152,7 +155,8 @@ is_obj(const MfJob *job, size_t at)
 		"v", "vn", "vt", "vp", "f", "l", "p"
 	};
 	static const char *const before[] = {
-		"o", "g", "s", "mg", "usemtl", "lod", "bevel", "c_interp", "d_interp"
+		"o", "g", "s", "mg", "usemtl", "lod", "bevel", "c_interp", "d_interp",
+		"usemap", "maplib", "shadow_obj", "trace_obj", "cstype"
 	};
 
 	while (at < job->size)

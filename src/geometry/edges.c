@@ -2,36 +2,20 @@
  * edges.c
  *		Which triangles meet along which edge, and so which hang together.
  *
- * Each triangle has three half edges.  They go to buckets by their lower
- * vertex (partition.h): a bucket is a range of vertices whose half edges fit
- * a core's cache, and each is worked on by one task.  That groups them by
- * their lower vertex with a counting sort; a group is a handful of half
- * edges, sorted.  Then equal ones are neighbours: one alone is a boundary,
- * two in opposite directions are sound, two in the same direction are
- * flipped, more are not manifold.
+ * The half edges of all triangles come grouped by their lower vertex
+ * (half_edges.h), bucket by bucket; a group is a handful of half edges,
+ * sorted.  Then equal ones are neighbours: one alone is a boundary, two in
+ * opposite directions are sound, two in the same direction are flipped, more
+ * are not manifold.
  */
 #include <string.h>
 
-#include "partition.h"
+#include "half_edges.h"
 #include "scratch.h"
 #include "shells.h"
 
-/* Triangles of a chunk. */
-#define CHUNK	16384
-
-/* Vertices of a bucket, as a power of two, where there are not too many. */
-#define RANGE_BITS	12
-
 /* How many vertices ahead the triangles' labels are asked from memory. */
 #define AHEAD	8
-
-/* A half edge on its way to its group. */
-typedef struct HalfEdge
-{
-	uint32_t	low;
-	uint32_t	high;
-	uint32_t	triangle;		/* << 1 | downward */
-} HalfEdge;
 
 /* What a bucket's edges add up to. */
 typedef struct Tally
@@ -47,105 +31,19 @@ typedef struct Tally
 	bool		put_off;		/* too large for the scratch */
 } Tally;
 
-/* The degenerate triangles of a chunk; later, the vertices it uses first. */
-typedef struct Degenerate
-{
-	uint32_t	count;
-	uint32_t	first;
-} Degenerate;
-
 typedef struct Match
 {
 	MfJob	   *job;
 	const MfMesh *mesh;
 	MfEdges    *edges;
 	MfTopology *topology;
-	MfPartition partition;
-	int			range_bits;
-	uint64_t   *base;			/* first half edge of each bucket, the end */
+	MfHalfEdges halves;
 	MfScratch	scratch;		/* of a bucket's groups */
 	uint64_t	scratch_room;	/* half edges */
-	uint64_t	base_bytes;
 	Tally	   *tally;			/* of each bucket */
 	uint64_t	tally_bytes;
-	Degenerate *degenerate;		/* of each chunk */
-	uint64_t	degenerate_bytes;
 	uint8_t    *used;			/* a bit for each vertex */
 } Match;
-
-/* The end of a chunk of triangles. */
-static inline uint32_t
-chunk_end(const Match *match, uint32_t chunk)
-{
-	const uint64_t end = (chunk + UINT64_C(1)) * CHUNK;
-
-	return end < match->mesh->triangle_count ? (uint32_t) end :
-		match->mesh->triangle_count;
-}
-
-static inline uint32_t
-lower(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Counts a chunk's half edges by bucket; the degenerate triangles have none. */
-static void
-count_half_edges(const Match *match, uint32_t chunk, uint32_t *count)
-{
-	Degenerate *degenerate = &match->degenerate[chunk];
-	const uint32_t end = chunk_end(match, chunk);
-	const int	bits = match->range_bits;
-
-	for (uint32_t t = chunk * CHUNK; t < end; t++)
-	{
-		const uint32_t *c = match->mesh->corners[t];
-
-		if (mf_mesh_degenerate(c))
-		{
-			if (degenerate->count++ == 0)
-				degenerate->first = t;
-			continue;
-		}
-		count[lower(c[0], c[1]) >> bits]++;
-		count[lower(c[1], c[2]) >> bits]++;
-		count[lower(c[2], c[0]) >> bits]++;
-	}
-}
-
-/* 1. Sorts a chunk's half edges into buckets. */
-static void
-part_half_edges(void *arg, uint32_t chunk)
-{
-	Match	   *match = arg;
-	const uint32_t end = chunk_end(match, chunk);
-	uint32_t	at[MF_MAX_BUCKETS] = {0};
-	HalfEdge   *entry;
-
-	count_half_edges(match, chunk, at);
-	entry = mf_partition_claim(&match->partition, chunk, at);
-	for (uint32_t t = chunk * CHUNK; t < end; t++)
-	{
-		const uint32_t *c = match->mesh->corners[t];
-
-		/* Trees of shells.h with one triangle each. */
-		match->topology->shell[t] = t;
-		if (match->degenerate[chunk].count > 0 && mf_mesh_degenerate(c))
-			continue;
-		for (int i = 0; i < 3; i++)
-		{
-			const uint32_t from = c[i];
-			const uint32_t to = c[i == 2 ? 0 : i + 1];
-			const bool	down = from > to;
-			const uint32_t low = down ? to : from;
-			HalfEdge   *half = &entry[at[low >> match->range_bits]++];
-
-			half->low = low;
-			half->high = down ? from : to;
-			half->triangle = t << 1 | down;
-		}
-	}
-}
 
 /* Books one edge: `half` is the first of its `count` half edges. */
 static inline void
@@ -196,59 +94,13 @@ book_edge(Tally *tally, uint32_t *shell, uint32_t low, const uint64_t *half,
 	}
 }
 
-/* How many vertices a bucket has. */
-static inline uint32_t
-bucket_vertices(const Match *match, uint32_t bucket)
-{
-	return lower(match->mesh->vertex_count - (bucket << match->range_bits),
-				 UINT32_C(1) << match->range_bits);
-}
-
-/*
- * Groups a bucket's half edges by their lower vertex, and sorts each group.
- * `end`, which is zeroed, gets the groups' ends, beginning at `begin`.
- */
-static void
-group_half_edges(const Match *match, uint32_t bucket, uint64_t *half,
-				 uint32_t *end, uint32_t begin)
-{
-	const uint32_t first = bucket << match->range_bits;
-	const uint32_t vertices = bucket_vertices(match, bucket);
-
-	for (uint32_t c = 0; c < match->partition.chunks; c++)
-	{
-		const MfRun run = mf_partition_run(&match->partition, c, bucket);
-		const HalfEdge *entry = run.first;
-
-		mf_partition_expect(&match->partition, c + 2, bucket);
-		for (uint32_t i = 0; i < run.count; i++)
-			end[entry[i].low - first]++;
-	}
-	for (uint32_t v = 0; v < vertices; v++)
-	{
-		const uint32_t count = end[v];
-
-		end[v] = begin;
-		begin += count;
-	}
-	for (uint32_t c = 0; c < match->partition.chunks; c++)
-	{
-		const MfRun run = mf_partition_run(&match->partition, c, bucket);
-		const HalfEdge *entry = run.first;
-
-		for (uint32_t i = 0; i < run.count; i++)
-			half[end[entry[i].low - first]++] =
-				(uint64_t) entry[i].high << 32 | entry[i].triangle;
-	}
-}
-
 /* Sorts each group of a bucket and books its edges. */
 static void
 book_groups(const Match *match, uint32_t bucket, uint64_t *half,
 			const uint32_t *end)
 {
-	const uint32_t first = bucket << match->range_bits;
-	const uint32_t vertices = bucket_vertices(match, bucket);
+	const uint32_t first = bucket << match->halves.range_bits;
+	const uint32_t vertices = mf_half_edges_vertices(&match->halves, bucket);
 	uint32_t   *shell = match->topology->shell;
 	Tally		tally = {0};
 	size_t		from = 0;
@@ -277,10 +129,11 @@ book_groups(const Match *match, uint32_t bucket, uint64_t *half,
 
 /* 2. Matches a bucket's half edges, where the scratch has room for them. */
 static void
-match_half_edges(void *arg, uint32_t bucket)
+match_half_edges(void *arg, uint32_t task)
 {
 	Match	   *match = arg;
-	const uint64_t count = match->base[bucket + 1] - match->base[bucket];
+	const uint32_t bucket = match->halves.first + task;
+	const uint64_t count = match->halves.base[bucket + 1] - match->halves.base[bucket];
 	uint64_t   *half;
 	uint32_t   *end;
 
@@ -289,23 +142,24 @@ match_half_edges(void *arg, uint32_t bucket)
 		return;
 	half = mf_scratch_take(&match->scratch);
 	end = (uint32_t *) (half + match->scratch_room);
-	memset(end, 0, bucket_vertices(match, bucket) * sizeof(*end));
-	group_half_edges(match, bucket, half, end, 0);
+	memset(end, 0, mf_half_edges_vertices(&match->halves, bucket) * sizeof(*end));
+	mf_half_edges_group(&match->halves, bucket, half, end, 0);
 	book_groups(match, bucket, half, end);
 	mf_scratch_give(&match->scratch, half);
 }
 
 /* 3. Keeps a bucket's half edges, for the repair. */
 static void
-keep_half_edges(void *arg, uint32_t bucket)
+keep_half_edges(void *arg, uint32_t task)
 {
 	const Match *match = arg;
-	uint32_t   *end = match->edges->end + (bucket << match->range_bits);
+	const uint32_t bucket = match->halves.first + task;
+	uint32_t   *end = match->edges->end + (bucket << match->halves.range_bits);
 	uint64_t   *half = match->edges->half;
-	size_t		from = match->base[bucket];
+	size_t		from = match->halves.base[bucket];
 
-	group_half_edges(match, bucket, half, end, (uint32_t) from);
-	for (uint32_t v = 0; v < bucket_vertices(match, bucket); v++)
+	mf_half_edges_group(&match->halves, bucket, half, end, (uint32_t) from);
+	for (uint32_t v = 0; v < mf_half_edges_vertices(&match->halves, bucket); v++)
 	{
 		mf_sort_words(half + from, end[v] - from);
 		from = end[v];
@@ -327,7 +181,7 @@ add_tallies(const Match *match)
 {
 	MfTopology *sum = match->topology;
 
-	for (uint32_t b = 0; b < match->partition.buckets; b++)
+	for (uint32_t b = 0; b < match->halves.partition.buckets; b++)
 	{
 		const Tally *tally = &match->tally[b];
 
@@ -345,28 +199,19 @@ add_tallies(const Match *match)
 	}
 }
 
-/* Adds up the degenerate triangles, and where each bucket begins. */
+/* Adds up the degenerate triangles. */
 static void
-add_chunks(Match *match)
+add_degenerate(const Match *match)
 {
-	const MfPartition *partition = &match->partition;
 	MfTopology *topology = match->topology;
-	uint64_t	begin = 0;
 
-	for (uint32_t c = 0; c < partition->chunks; c++)
+	for (uint32_t c = 0; c < match->halves.partition.chunks; c++)
 	{
-		if (topology->degenerate == 0 && match->degenerate[c].count > 0)
-			topology->degenerate_first = match->degenerate[c].first;
-		topology->degenerate += match->degenerate[c].count;
-		for (uint32_t b = 0; b < partition->buckets; b++)
-			match->base[b] += mf_partition_run(partition, c, b).count;
-	}
-	for (uint32_t b = 0; b <= partition->buckets; b++)
-	{
-		const uint64_t count = match->base[b];
+		const MfDegenerate *own = &match->halves.degenerate[c];
 
-		match->base[b] = begin;
-		begin += count;
+		if (topology->degenerate == 0 && own->count > 0)
+			topology->degenerate_first = own->first;
+		topology->degenerate += own->count;
 	}
 }
 
@@ -375,10 +220,10 @@ static void
 count_used(void *arg, uint32_t chunk)
 {
 	const Match *match = arg;
-	const uint32_t end = chunk_end(match, chunk);
+	const uint32_t end = mf_half_edges_chunk_end(&match->halves, chunk);
 	uint32_t	count = 0;
 
-	for (uint32_t t = chunk * CHUNK; t < end; t++)
+	for (uint32_t t = chunk << match->halves.chunk_bits; t < end; t++)
 		for (int i = 0; i < 3 && !mf_mesh_degenerate(match->mesh->corners[t]);
 			 i++)
 		{
@@ -390,7 +235,7 @@ count_used(void *arg, uint32_t chunk)
 				count += (__atomic_fetch_or(&match->used[v / 8], bit,
 											__ATOMIC_RELAXED) & bit) == 0;
 		}
-	match->degenerate[chunk].count = count;
+	match->halves.degenerate[chunk].count = count;
 }
 
 /* How many vertices do the triangles that are not degenerate use? */
@@ -407,10 +252,10 @@ count_used_vertices(Match *match)
 	match->used = mf_memory_alloc(&job->memory, bytes);
 	if (match->used == NULL)
 		return mf_job_out_of_memory(job);
-	mf_pool_run(job->pool, match->partition.chunks, count_used, match);
+	mf_pool_run(job->pool, match->halves.partition.chunks, count_used, match);
 	topology->used_vertices = 0;
-	for (uint32_t c = 0; c < match->partition.chunks; c++)
-		topology->used_vertices += match->degenerate[c].count;
+	for (uint32_t c = 0; c < match->halves.partition.chunks; c++)
+		topology->used_vertices += match->halves.degenerate[c].count;
 	mf_memory_free(&job->memory, match->used, bytes);
 	return true;
 }
@@ -420,31 +265,20 @@ static bool
 begin_match(Match *match)
 {
 	MfMemory   *memory = &match->job->memory;
-	const MfMesh *mesh = match->mesh;
-	const uint32_t chunks = (mesh->triangle_count + CHUNK - 1) / CHUNK;
-	uint32_t	buckets;
+	MfTopology *topology = match->topology;
 
-	match->range_bits = RANGE_BITS;
-	while (mesh->vertex_count >> match->range_bits >= MF_MAX_BUCKETS)
-		match->range_bits++;
-	buckets = (mesh->vertex_count >> match->range_bits) + 1;
-	match->base_bytes = (buckets + 1) * sizeof(*match->base);
-	match->tally_bytes = buckets * sizeof(*match->tally);
-	match->degenerate_bytes = chunks * sizeof(*match->degenerate);
-	match->topology->shell_room = mesh->triangle_count;
-
-	if (!mf_partition_begin(match->job, &match->partition, chunks, buckets,
-							sizeof(HalfEdge),
-							3 * (uint64_t) mesh->triangle_count))
+	topology->shell_room = match->mesh->triangle_count;
+	topology->shell = mf_memory_alloc(memory, topology->shell_room *
+									  (uint64_t) sizeof(uint32_t));
+	if (topology->shell == NULL)
+		return mf_job_out_of_memory(match->job);
+	if (!mf_half_edges_begin(match->job, &match->halves, match->mesh,
+							 topology->shell))
 		return false;
-	match->base = mf_memory_alloc(memory, match->base_bytes);
+	match->tally_bytes = match->halves.partition.buckets *
+		sizeof(*match->tally);
 	match->tally = mf_memory_alloc(memory, match->tally_bytes);
-	match->degenerate = mf_memory_alloc(memory, match->degenerate_bytes);
-	match->topology->shell = mf_memory_take(memory, mesh->triangle_count *
-											(uint64_t) sizeof(uint32_t));
-	return (match->base != NULL && match->tally != NULL &&
-			match->degenerate != NULL && match->topology->shell != NULL) ||
-		mf_job_out_of_memory(match->job);
+	return match->tally != NULL || mf_job_out_of_memory(match->job);
 }
 
 /* Makes scratch for buckets of at most `room` half edges. */
@@ -454,38 +288,43 @@ begin_scratch(Match *match, uint32_t pieces, uint64_t room)
 	match->scratch_room = room;
 	return mf_scratch_begin(match->job, &match->scratch, pieces,
 							room * sizeof(uint64_t) +
-							(sizeof(uint32_t) << match->range_bits));
+							(sizeof(uint32_t) << match->halves.range_bits));
 }
 
 /*
- * Matches all buckets: those of a usual size by all threads, then the others
- * one after the other, because a hostile file may have all its edges in one.
+ * Matches the buckets of a range: those of a usual size by all threads, then
+ * the others one after the other, because a hostile file may have all its
+ * edges in one.
  */
 static bool
-match_buckets(Match *match)
+match_range(Match *match)
 {
 	MfJob	   *job = match->job;
-	const uint32_t buckets = match->partition.buckets;
+	const MfHalfEdges *halves = &match->halves;
+	const uint32_t buckets = halves->partition.buckets;
+	const uint32_t range = halves->until - halves->first;
 	uint64_t	largest = 0;
 
 	if (!begin_scratch(match, mf_pool_threads(job->pool),
-					   4 * (match->base[buckets] / buckets) + 4096))
+					   4 * (halves->base[buckets] / buckets) + 4096))
 		return false;
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.3, 0.85, buckets, match_half_edges,
+	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85 *
+			   (halves->first + range / 3.0) / buckets,
+			   0.85 * halves->until / buckets, range, match_half_edges,
 			   match);
 	mf_scratch_end(job, &match->scratch);
 
-	for (uint32_t b = 0; b < buckets; b++)
+	for (uint32_t b = halves->first; b < halves->until; b++)
 		if (match->tally[b].put_off &&
-			match->base[b + 1] - match->base[b] > largest)
-			largest = match->base[b + 1] - match->base[b];
+			halves->base[b + 1] - halves->base[b] > largest)
+			largest = halves->base[b + 1] - halves->base[b];
 	if (largest == 0)
 		return true;
 	if (!begin_scratch(match, 1, largest))
 		return false;
-	for (uint32_t b = 0; b < buckets; b++)
+	for (uint32_t b = halves->first; b < halves->until; b++)
 		if (match->tally[b].put_off)
-			match_half_edges(match, b);
+			match_half_edges(match, b - halves->first);
 	mf_scratch_end(job, &match->scratch);
 	return true;
 }
@@ -504,7 +343,7 @@ keep_defective(Match *match)
 	if (topology->boundary == 0 && topology->non_manifold == 0 &&
 		topology->flipped == 0)
 		return true;
-	edges->half_count = match->base[match->partition.buckets];
+	edges->half_count = match->halves.base[match->halves.partition.buckets];
 	edges->half = mf_memory_take(&job->memory, edges->half_count *
 								 sizeof(*edges->half));
 	if (edges->half != NULL)
@@ -515,8 +354,11 @@ keep_defective(Match *match)
 		edges->vertex_count = match->mesh->vertex_count;
 	if (edges->half == NULL || edges->end == NULL)
 		return mf_job_out_of_memory(job);
-	mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->partition.buckets,
-			   keep_half_edges, match);
+	mf_half_edges_rewind(job, &match->halves);
+	do
+		mf_job_run(job, MF_STAGE_TOPOLOGY, 0.85, 0.9, match->halves.until -
+				   match->halves.first, keep_half_edges, match);
+	while (mf_half_edges_next(job, &match->halves));
 	return true;
 }
 
@@ -524,11 +366,10 @@ keep_defective(Match *match)
 static bool
 work_through(Match *match)
 {
-	mf_job_run(match->job, MF_STAGE_TOPOLOGY, 0, 0.3, match->partition.chunks,
-			   part_half_edges, match);
-	add_chunks(match);
-	if (!match_buckets(match))
-		return false;
+	while (mf_half_edges_next(match->job, &match->halves))
+		if (!match_range(match))
+			return false;
+	add_degenerate(match);
 	add_tallies(match);
 	return keep_defective(match) && count_used_vertices(match);
 }
@@ -552,10 +393,8 @@ mf_edges_match(MfJob *job, const MfMesh *mesh, MfEdges *edges,
 	memset(edges, 0, sizeof(*edges));
 	memset(topology, 0, sizeof(*topology));
 	good = begin_match(&match) && work_through(&match);
-	mf_memory_free(memory, match.degenerate, match.degenerate_bytes);
 	mf_memory_free(memory, match.tally, match.tally_bytes);
-	mf_memory_free(memory, match.base, match.base_bytes);
-	mf_partition_end(job, &match.partition);
+	mf_half_edges_end(job, &match.halves);
 	return good && mf_shells_number(job, mesh, topology);
 }
 

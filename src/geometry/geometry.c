@@ -9,6 +9,10 @@
 #include "picture.h"
 #include "whole.h"
 
+/* Memory that lines through a scene may want, and for each triangle. */
+#define LINES_ROOM		(UINT64_C(8) << 20)
+#define LINES_ROOM_EACH	40
+
 static double
 now_in_ms(void)
 {
@@ -90,6 +94,42 @@ measure_parts(MfJob *job, MfScene *scene)
 	return true;
 }
 
+/*
+ * What looks at the whole scene.  The hull is on its way while the scene is
+ * cut into layers and lines are sent through it; where memory is short, it
+ * gives its own back before the lines want theirs.
+ */
+static bool
+look_at_whole(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
+			  MfMeasurement *m)
+{
+	MfConvex	convex = {0};
+	const bool	hull = !options->basic;
+	uint64_t	triangles = 0;
+	bool		waits;
+	bool		good;
+
+	for (uint32_t p = 0; p < scene->part_count; p++)
+		triangles += scene->part[p].mesh.triangle_count;
+	good = !hull || (mf_convex_begin(job, scene, &convex) &&
+					 mf_layers_measure(job, scene, m));
+	waits = hull && good && job->memory.limit > 0 &&
+		job->memory.used + LINES_ROOM + LINES_ROOM_EACH * triangles >
+		job->memory.limit;
+	if (waits)
+		good = mf_convex_end(job, scene, &convex, m);
+	if (good && options->section != NULL)
+		good = mf_layers_section(job, scene, options->section);
+	if (good)
+	{
+		mf_defects_list(job, scene, m);
+		good = mf_rays_measure(job, scene, options->basic, m);
+	}
+	if (hull && !waits)
+		good = mf_convex_end(job, scene, &convex, good ? m : NULL) && good;
+	return good;
+}
+
 /* All steps that may be refused. */
 static bool
 work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
@@ -101,14 +141,7 @@ work_through(MfJob *job, const MfGeometryOptions *options, MfScene *scene,
 	if (!mf_scene_settle(job, scene) || !measure_parts(job, scene) ||
 		!mf_totals_measure(job, scene, m))
 		return false;
-	if (!options->basic && (!mf_layers_measure(job, scene, m) ||
-							!mf_convex_measure(job, scene, m)))
-		return false;
-	if (options->section != NULL &&
-		!mf_layers_section(job, scene, options->section))
-		return false;
-	mf_defects_list(job, scene, m);
-	if (!mf_rays_measure(job, scene, options->basic, m))
+	if (!look_at_whole(job, options, scene, m))
 		return false;
 	if (options->picture != NULL && !options->basic)
 		mf_picture_make(job, scene, m, options->picture,

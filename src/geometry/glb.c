@@ -29,7 +29,7 @@ static const char *const harmless[] = {
 	"KHR_materials_", "KHR_texture_", "KHR_lights_", "KHR_xmp",
 	"KHR_animation_pointer", "KHR_techniques_webgl",
 	"EXT_texture_", "EXT_lights_", "MSFT_texture_", "MSFT_packing_",
-	"ADOBE_materials_"
+	"ADOBE_materials_", "EXT_materials_", "FB_ngon_encoding"
 };
 
 /* Extensions that a file may use beside what it says without them. */

@@ -10,6 +10,9 @@
 
 #include "glb.h"
 
+/* What products of matrices may have made of 0 and 1 in their last row. */
+#define ROUNDED		1e-6
+
 /* A map of places: three rows of a linear map, and a shift. */
 typedef struct Place
 {
@@ -113,8 +116,9 @@ read_place(MfGlb *glb, uint32_t node, Place *place)
 	{
 		if (!read_numbers(glb, node, matrix, 16, column))
 			return false;
-		if (column[3] != 0 || column[7] != 0 || column[11] != 0 ||
-			column[15] != 1)
+		if (!(fmax(fmax(fabs(column[3]), fabs(column[7])),
+				   fmax(fabs(column[11]), fabs(column[15] - 1))) <=
+			  ROUNDED))
 			return mf_glb_refuse(glb, "nodes", node,
 								 "has a matrix with a perspective");
 		for (int i = 0; i < 3; i++)

@@ -12,27 +12,28 @@
 #include <string.h>
 
 #include "hull.h"
+#include "hull_order.h"
 #include "polytope.h"
 
 /* Directions are cells of a cube's six sides, so many along an edge. */
 #define SAMPLE_CELLS	8
-#define TABLE_CELLS		32
-#define THIN_CELLS		418
+#define TABLE_CELLS		32		/* at the most */
+#define FEW_TABLE_CELLS	2
+#define TABLE_VERTICES	64		/* for each cell of a side */
 #define SIDE_CELLS(cells)	((cells) * (cells))
 #define CUBE_CELLS(cells)	(6 * SIDE_CELLS(cells))
 #define NODES			((TABLE_CELLS + 1) * (TABLE_CELLS + 1))
 
-/* The order of insertion: round, side of the cube, cell of it, vertex. */
-#define ORDER_CELLS		1024
-#define CELL_SHIFT		(32 + 20)
-#define ROUND_SHIFT		(CELL_SHIFT + 3)
-#define ROUNDS			8
-
-/* Bits that are sorted by in one pass; the order has three times as many. */
-#define DIGIT			9
-
 /* More points than this are thinned out to one in each of as many cells. */
 #define MOST_POINTS		(UINT32_C(1) << 20)
+
+/*
+ * So are points that there is no memory for: what each takes, what else has
+ * to have room beside the hull, and how few are left at the least.
+ */
+#define POINT_BYTES		288
+#define ROOM_BESIDE		(UINT64_C(16) << 20)
+#define FEWEST_POINTS	(UINT32_C(1) << 13)
 
 /* Points that span what the sample does not. */
 #define SPANNING		3
@@ -53,7 +54,7 @@ typedef struct Farthest
 	uint32_t	vertex;
 } Farthest;
 
-typedef struct Search
+struct MfHullSearch
 {
 	MfJob	   *job;
 	const MfMesh *mesh;
@@ -63,6 +64,7 @@ typedef struct Search
 	MfPolytope	polytope;
 	bool		small;			/* not worth a sample: all are inserted */
 	bool		flat;
+	int			cells;			/* along an edge of the table */
 	double		(*radius)[NODES];	/* of the polytope, in the directions of
 									 * the nodes between cells */
 	double	   *within;			/* largest coordinate that is within, in each
@@ -74,7 +76,14 @@ typedef struct Search
 	uint64_t   *order;			/* of insertion of the kept ones */
 	uint32_t   *source;			/* the vertex of each of the polytope's points */
 	uint64_t	source_bytes;
-} Search;
+	uint64_t	order_bytes;
+	MfPolytopeResult result;
+	bool		aside;			/* the kept ones are being inserted */
+	void	   *block;			/* arrays whose size is known at the beginning */
+	uint64_t	block_bytes;
+};
+
+typedef struct MfHullSearch Search;
 
 /* The place of a vertex in the grid. */
 static inline void
@@ -90,28 +99,6 @@ place_vertex(const Search *s, uint32_t vertex, int32_t grid[3])
 		grid[k] = value < MF_POLYTOPE_GRID - 1 ? (int32_t) value :
 			MF_POLYTOPE_GRID - 1;
 	}
-}
-
-/* The cell that a direction is in, and the largest coordinate. */
-static inline uint32_t
-find_cell(const double at[3], int cells, double *distance)
-{
-	const double size[3] = {fabs(at[0]), fabs(at[1]), fabs(at[2])};
-	int			axis = size[1] > size[0] ? 1 : 0;
-	int			cell[2];
-
-	axis = size[2] > size[axis] ? 2 : axis;
-	*distance = size[axis];
-	if (!(size[axis] > 0))
-		return 0;
-	for (int i = 0; i < 2; i++)
-	{
-		const double part = at[(axis + 1 + i) % 3] / size[axis];
-
-		cell[i] = (int) ((part + 1) * (cells / 2.0));
-		cell[i] = cell[i] < cells ? cell[i] : cells - 1;
-	}
-	return ((axis * 2 + (at[axis] < 0)) * cells + cell[0]) * cells + cell[1];
 }
 
 /* The vertices of a piece. */
@@ -152,7 +139,7 @@ sample_piece(void *arg, uint32_t piece)
 		mf_mesh_place(s->mesh, v, at);
 		for (int k = 0; k < 3; k++)
 			at[k] = (at[k] - middle[k]) * s->scale[k];
-		cell = find_cell(at, SAMPLE_CELLS, &distance);
+		cell = mf_hull_cell(at, SAMPLE_CELLS, &distance);
 		if (distance > best[cell].distance)
 		{
 			best[cell].distance = distance;
@@ -258,7 +245,7 @@ take_sample(Search *s)
 
 /* Builds the polytope of the sample.  False: refused. */
 static bool
-build_sample(Search *s, MfPolytopeResult *result)
+build_sample(Search *s)
 {
 	const uint32_t room = SPANNING + (s->small ? s->mesh->vertex_count :
 									  CUBE_CELLS(SAMPLE_CELLS));
@@ -270,7 +257,7 @@ build_sample(Search *s, MfPolytopeResult *result)
 	if (!mf_polytope_reserve(s->job, &s->polytope, room))
 		return false;
 	take_sample(s);
-	while ((*result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
+	while ((s->result = mf_polytope_build(&s->polytope)) == MF_POLYTOPE_FLAT)
 		add_spanning(s);
 	return true;
 }
@@ -280,19 +267,19 @@ static void
 measure_row(void *arg, uint32_t row)
 {
 	Search	   *s = arg;
-	const int	side = row / (TABLE_CELLS + 1);
-	const int	i = row % (TABLE_CELLS + 1);
+	const int	side = row / (s->cells + 1);
+	const int	i = row % (s->cells + 1);
 
-	for (int j = 0; j <= TABLE_CELLS; j++)
+	for (int j = 0; j <= s->cells; j++)
 	{
 		const int	axis = side / 2;
-		const int	node = i * (TABLE_CELLS + 1) + j;
+		const int	node = i * (s->cells + 1) + j;
 		double		at[3];
 		double		largest = 0;
 
 		at[axis] = side % 2 == 0 ? 1 : -1;
-		at[(axis + 1) % 3] = i * (2.0 / TABLE_CELLS) - 1;
-		at[(axis + 2) % 3] = j * (2.0 / TABLE_CELLS) - 1;
+		at[(axis + 1) % 3] = i * (2.0 / s->cells) - 1;
+		at[(axis + 2) % 3] = j * (2.0 / s->cells) - 1;
 		for (uint32_t f = 0; f < s->polytope.face_count; f++)
 		{
 			const MfPolytopeFace *face = &s->polytope.face[f];
@@ -315,19 +302,19 @@ measure_row(void *arg, uint32_t row)
 static void
 fill_table(Search *s)
 {
-	mf_pool_run(s->job->pool, 6 * (TABLE_CELLS + 1), measure_row, s);
-	for (int side = 0; side < 6; side++)
-		for (int i = 0; i < TABLE_CELLS; i++)
-			for (int j = 0; j < TABLE_CELLS; j++)
-			{
-				const double *radius = &s->radius[side]
-				[i * (TABLE_CELLS + 1) + j];
-				const double least = fmin(fmin(radius[0], radius[1]),
-										  fmin(radius[TABLE_CELLS + 1],
-											   radius[TABLE_CELLS + 2]));
+	const int	cells = s->cells;
 
-				s->within[(side * TABLE_CELLS + i) * TABLE_CELLS + j] =
-					least * MARGIN;
+	mf_pool_run(s->job->pool, 6 * (cells + 1), measure_row, s);
+	for (int side = 0; side < 6; side++)
+		for (int i = 0; i < cells; i++)
+			for (int j = 0; j < cells; j++)
+			{
+				const double *radius = &s->radius[side][i * (cells + 1) + j];
+				const double least = fmin(fmin(radius[0], radius[1]),
+										  fmin(radius[cells + 1],
+											   radius[cells + 2]));
+
+				s->within[(side * cells + i) * cells + j] = least * MARGIN;
 			}
 }
 
@@ -337,7 +324,7 @@ find_entry(const int32_t at[3], int cells, double *distance)
 {
 	const double place[3] = {at[0], at[1], at[2]};
 
-	return find_cell(place, cells, distance);
+	return mf_hull_cell(place, cells, distance);
 }
 
 /* A task: keeps the vertices of a piece that are not within. */
@@ -359,7 +346,7 @@ sift_piece(void *arg, uint32_t piece)
 
 		place_vertex(s, v, at);
 		mf_polytope_centre(&s->polytope, at);
-		entry = find_entry(at, TABLE_CELLS, &distance);
+		entry = find_entry(at, s->cells, &distance);
 		s->kept[out] = v;
 		out += distance > s->within[entry];
 	}
@@ -385,15 +372,32 @@ join_pieces(Search *s)
 	return count;
 }
 
+/* How many points may be inserted. */
+static uint32_t
+count_allowed(const Search *s)
+{
+	const MfMemory *memory = &s->job->memory;
+	uint64_t	left;
+
+	if (memory->limit == 0)
+		return MOST_POINTS;
+	left = memory->used + ROOM_BESIDE < memory->limit ?
+		(memory->limit - memory->used - ROOM_BESIDE) / POINT_BYTES : 0;
+	return left > MOST_POINTS ? MOST_POINTS :
+		left < FEWEST_POINTS ? FEWEST_POINTS : (uint32_t) left;
+}
+
 /* Keeps what is farthest out in each of many cells.  False: refused. */
 static bool
 thin_out(Search *s)
 {
-	const uint64_t bytes = CUBE_CELLS(THIN_CELLS) * sizeof(Farthest);
+	const uint32_t allowed = count_allowed(s);
+	const int	cells = (int) sqrt(allowed / 6.0);
+	const uint64_t bytes = CUBE_CELLS((uint64_t) cells) * sizeof(Farthest);
 	Farthest   *best;
 	uint32_t	left = 0;
 
-	if (s->kept_total <= MOST_POINTS)
+	if (s->kept_total <= allowed)
 		return true;
 	best = mf_memory_alloc(&s->job->memory, bytes);
 	if (best == NULL)
@@ -406,14 +410,14 @@ thin_out(Search *s)
 
 		place_vertex(s, s->kept[n], at);
 		mf_polytope_centre(&s->polytope, at);
-		cell = find_entry(at, THIN_CELLS, &distance);
+		cell = find_entry(at, cells, &distance);
 		if (distance > best[cell].distance)
 			best[cell] = (Farthest)
 		{
 			distance, s->kept[n]
 		};
 	}
-	for (uint32_t c = 0; c < CUBE_CELLS(THIN_CELLS); c++)
+	for (int c = 0; c < CUBE_CELLS(cells); c++)
 		if (best[c].distance > 0)
 			s->kept[left++] = best[c].vertex;
 	mf_memory_free(&s->job->memory, best, bytes);
@@ -421,42 +425,17 @@ thin_out(Search *s)
 	return true;
 }
 
-/* Spreads the bits of a number, for every other one to be put between. */
-static inline uint64_t
-spread(uint64_t n)
-{
-	n = (n | n << 8) & 0x00ff00ff;
-	n = (n | n << 4) & 0x0f0f0f0f;
-	n = (n | n << 2) & 0x33333333;
-	return (n | n << 1) & 0x55555555;
-}
-
-/*
- * The place of a vertex in the order of insertion.  Three quarters of all are
- * of the last round, three quarters of the others of the one before, and so
- * on (Amenta, Choi and Rote, "Incremental constructions con BRIO", 2003);
- * within a round the next is near the one before (Morton, 1966).
- */
+/* The place of a vertex in the order of insertion. */
 static inline uint64_t
 order_vertex(const Search *s, uint32_t vertex)
 {
-	uint64_t	random = (vertex + s->seed) * 0x9e3779b97f4a7c15;
-	uint64_t	round = ROUNDS - 1;
 	int32_t		at[3];
 	double		distance;
-	uint32_t	cell;
 
-	random = (random ^ random >> 30) * 0xbf58476d1ce4e5b9;
-	random ^= random >> 27;
-	for (; round > 0 && (random & 3) == 0; round--)
-		random >>= 2;
 	place_vertex(s, vertex, at);
 	mf_polytope_centre(&s->polytope, at);
-	cell = find_entry(at, ORDER_CELLS, &distance);
-	return round << ROUND_SHIFT |
-		(uint64_t) (cell / SIDE_CELLS(ORDER_CELLS)) << CELL_SHIFT |
-		(spread(cell / ORDER_CELLS % ORDER_CELLS) << 1 |
-		 spread(cell % ORDER_CELLS)) << 32 | vertex;
+	return mf_hull_order(find_entry(at, MF_HULL_ORDER_CELLS, &distance),
+						 vertex, s->seed);
 }
 
 /* A task: finds the order of some of the kept vertices. */
@@ -470,53 +449,15 @@ order_piece(void *arg, uint32_t piece)
 		s->order[n] = order_vertex(s, s->kept[n]);
 }
 
-/*
- * Sorts words by what is above their lower half, nine bits in one pass; equal
- * ones stay in order.  There is room for as many behind them.
- */
+/* A task: inserts the kept vertices in their order, round by round. */
 static void
-sort_order(uint64_t *words, uint32_t count)
+insert_kept(void *arg, uint32_t task)
 {
-	uint64_t   *from = words;
-	uint64_t   *to = words + count;
-
-	for (int shift = 32; shift < ROUND_SHIFT + 3; shift += DIGIT)
-	{
-		uint32_t	end[1 << DIGIT] = {0};
-		uint32_t	sum = 0;
-		uint64_t   *kept = from;
-
-		for (uint32_t n = 0; n < count; n++)
-			end[from[n] >> shift & ((1 << DIGIT) - 1)]++;
-		for (int d = 0; d < 1 << DIGIT; d++)
-		{
-			const uint32_t own = end[d];
-
-			end[d] = sum;
-			sum += own;
-		}
-		for (uint32_t n = 0; n < count; n++)
-			to[end[from[n] >> shift & ((1 << DIGIT) - 1)]++] = from[n];
-		from = to;
-		to = kept;
-	}
-	if (from != words)
-		memcpy(words, from, count * sizeof(*words));
-}
-
-/* Inserts the kept vertices in their order, round by round. */
-static MfPolytopeResult
-insert_kept(Search *s)
-{
-	MfPolytopeResult result = MF_POLYTOPE_SOLID;
+	Search	   *s = arg;
 	uint32_t	begin = s->polytope.point_count;
 
-	for (uint32_t p = 0; p < begin; p++)
-		for (int k = 0; k < 3; k++)
-			s->seed = (s->seed ^ (uint32_t) s->polytope.point[p].at[k]) *
-				0xbf58476d1ce4e5b9;
-	mf_pool_run(s->job->pool, s->pieces, order_piece, s);
-	sort_order(s->order, s->kept_total);
+	(void) task;
+	mf_hull_sort(s->order, s->kept_total);
 	for (uint32_t n = 0; n < s->kept_total; n++)
 	{
 		const uint32_t vertex = (uint32_t) s->order[n];
@@ -525,19 +466,18 @@ insert_kept(Search *s)
 		place_vertex(s, vertex, at);
 		mf_polytope_centre(&s->polytope, at);
 		add_point(s, vertex, at);
-		if (result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
-											s->order[n + 1] >> ROUND_SHIFT != s->order[n] >> ROUND_SHIFT))
+		if (s->result == MF_POLYTOPE_SOLID && (n + 1 == s->kept_total ||
+											   s->order[n + 1] >> MF_HULL_ROUND_SHIFT != s->order[n] >> MF_HULL_ROUND_SHIFT))
 		{
-			result = mf_polytope_extend(&s->polytope, begin);
+			s->result = mf_polytope_extend(&s->polytope, begin);
 			begin = s->polytope.point_count;
 		}
 	}
-	return result;
 }
 
-/* Inserts what the sample's polytope does not hold.  False: refused. */
+/* Begins to insert what the sample's polytope does not hold.  False: refused. */
 static bool
-insert_rest(Search *s, MfPolytopeResult *result)
+insert_rest(Search *s)
 {
 	const uint32_t sampled = s->polytope.point_count;
 	uint32_t   *source;
@@ -557,12 +497,17 @@ insert_rest(Search *s, MfPolytopeResult *result)
 	mf_memory_free(&s->job->memory, s->source, s->source_bytes);
 	s->source = source;
 	s->source_bytes = bytes;
-	bytes = 2 * s->kept_total * (uint64_t) sizeof(*s->order);
-	s->order = mf_memory_alloc(&s->job->memory, bytes);
+	s->order_bytes = 2 * s->kept_total * (uint64_t) sizeof(*s->order);
+	s->order = mf_memory_alloc(&s->job->memory, s->order_bytes);
 	if (s->order == NULL)
 		return mf_job_out_of_memory(s->job);
-	*result = insert_kept(s);
-	mf_memory_free(&s->job->memory, s->order, bytes);
+	for (uint32_t p = 0; p < sampled; p++)
+		for (int k = 0; k < 3; k++)
+			s->seed = (s->seed ^ (uint32_t) s->polytope.point[p].at[k]) *
+				0xbf58476d1ce4e5b9;
+	mf_pool_run(s->job->pool, s->pieces, order_piece, s);
+	s->aside = true;
+	mf_pool_aside(s->job->pool, insert_kept, s);
 	return true;
 }
 
@@ -635,43 +580,89 @@ lay_out(Search *s, void *block)
 	return taken;
 }
 
+/* Gives a search's memory back. */
+static void
+free_search(Search *s)
+{
+	MfJob	   *job = s->job;
+
+	mf_polytope_free(job, &s->polytope);
+	mf_memory_free(&job->memory, s->order, s->order_bytes);
+	mf_memory_free(&job->memory, s->source, s->source_bytes);
+	mf_memory_free(&job->memory, s->block, s->block_bytes);
+	mf_memory_free(&job->memory, s, sizeof(*s));
+}
+
+/* Begins to find the hull; see hull.h. */
+bool
+mf_hull_begin(MfJob *job, const MfMesh *mesh, MfHullSearch **search)
+{
+	const uint32_t pieces = mesh->vertex_count / PIECE;
+	Search	   *s = mf_memory_alloc(&job->memory, sizeof(*s));
+	bool		good = true;
+
+	if (s == NULL)
+		return mf_job_out_of_memory(job);
+	s->job = job;
+	s->mesh = mesh;
+	s->cells = (int) fmin(sqrt((double) mesh->vertex_count / TABLE_VERTICES),
+						  TABLE_CELLS);
+	if (s->cells < FEW_TABLE_CELLS)
+		s->cells = FEW_TABLE_CELLS;
+	s->pieces = pieces < 1 ? 1 : pieces < MAX_PIECES ? pieces : MAX_PIECES;
+	for (int k = 0; k < 3; k++)
+	{
+		s->scale[k] = (MF_POLYTOPE_GRID - 1) / (mesh->high[k] - mesh->low[k]);
+		if (!isfinite(s->scale[k]))
+			s->scale[k] = 0;
+	}
+	s->small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
+	if (!s->small)
+	{
+		s->block_bytes = lay_out(s, NULL);
+		s->block = mf_memory_alloc(&job->memory, s->block_bytes);
+		good = s->block != NULL || mf_job_out_of_memory(job);
+		if (good)
+			lay_out(s, s->block);
+	}
+	good = good && build_sample(s) &&
+		(s->small || s->result != MF_POLYTOPE_SOLID || insert_rest(s));
+	if (good)
+		*search = s;
+	else
+		free_search(s);
+	return good;
+}
+
+/* Ends the search; see hull.h. */
+bool
+mf_hull_end(MfJob *job, MfHullSearch *s, MfHull *hull)
+{
+	bool		good = true;
+
+	if (s->aside)
+		mf_pool_wait(job->pool);
+	if (hull != NULL)
+	{
+		memset(hull, 0, sizeof(*hull));
+		if (s->result == MF_POLYTOPE_SOLID)
+			good = take_hull(s, hull);
+		else
+			hull->volume = NAN;
+		hull->looks = s->polytope.looks;
+	}
+	free_search(s);
+	return good;
+}
+
 /* Finds the hull; see hull.h. */
 bool
 mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull)
 {
-	Search		s = {.job = job,.mesh = mesh};
-	MfPolytopeResult result = MF_POLYTOPE_UNKNOWN;
-	const uint32_t pieces = mesh->vertex_count / PIECE;
-	uint64_t	bytes;
-	void	   *block;
-	bool		good;
+	MfHullSearch *search;
 
 	memset(hull, 0, sizeof(*hull));
-	s.pieces = pieces < 1 ? 1 : pieces < MAX_PIECES ? pieces : MAX_PIECES;
-	for (int k = 0; k < 3; k++)
-	{
-		s.scale[k] = (MF_POLYTOPE_GRID - 1) / (mesh->high[k] - mesh->low[k]);
-		if (!isfinite(s.scale[k]))
-			s.scale[k] = 0;
-	}
-	s.small = mesh->vertex_count <= CUBE_CELLS(SAMPLE_CELLS);
-	bytes = s.small ? 0 : lay_out(&s, NULL);
-	block = mf_memory_alloc(&job->memory, bytes);
-	if (block == NULL)
-		return mf_job_out_of_memory(job);
-	if (!s.small)
-		lay_out(&s, block);
-	good = build_sample(&s, &result) &&
-		(s.small || result != MF_POLYTOPE_SOLID || insert_rest(&s, &result));
-	if (good && result == MF_POLYTOPE_SOLID)
-		good = take_hull(&s, hull);
-	else
-		hull->volume = NAN;
-	hull->looks = s.polytope.looks;
-	mf_polytope_free(job, &s.polytope);
-	mf_memory_free(&job->memory, s.source, s.source_bytes);
-	mf_memory_free(&job->memory, block, bytes);
-	return good;
+	return mf_hull_begin(job, mesh, &search) && mf_hull_end(job, search, hull);
 }
 
 /* Gives the memory back. */

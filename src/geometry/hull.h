@@ -19,10 +19,22 @@ typedef struct MfHull
 /*
  * Finds the hull; triangles are not looked at.  The volume is less than the
  * true one by 1e-6 of it at the most, and as near for a model with more than
- * a million points at the hull as those in each of a million directions make
- * it.  False: refused; freed in any case.
+ * a million points at the hull, or than there is memory for, as those in each
+ * of as many directions make it.  False: refused; freed in any case.
  */
 extern bool mf_hull_find(MfJob *job, const MfMesh *mesh, MfHull *hull);
+
+/*
+ * The same in two steps: what takes long and cannot be divided is done aside
+ * (see pool.h) until the end; the mesh stays as it is till then.  False:
+ * refused, and there is nothing to end.  A NULL hull: it is not wanted.
+ */
+typedef struct MfHullSearch MfHullSearch;
+
+extern bool mf_hull_begin(MfJob *job, const MfMesh *mesh,
+						  MfHullSearch **search);
+extern bool mf_hull_end(MfJob *job, MfHullSearch *search, MfHull *hull);
+
 extern void mf_hull_free(MfJob *job, MfHull *hull);
 
 /*

@@ -165,7 +165,8 @@ has_name(const char *list, const char *name, size_t length)
 
 /*
  * Notes a part of the format that the file uses and that is not read; once
- * for each name, while there is room for it.
+ * for each name, while there is room for it.  Only those are counted that
+ * there was room for: of another one it is not known whether it has been.
  */
 void
 mf_job_note_extension(MfJob *job, const char *name, size_t length)
@@ -182,9 +183,9 @@ mf_job_note_extension(MfJob *job, const char *name, size_t length)
 			name[i] == ' ' ? ' ' : '?';
 	if (length == 0 || has_name(job->extensions, shown, length))
 		return;
-	job->extension_count++;
 	if (used + comma + length > MF_MAX_EXTENSIONS)
 		return;
+	job->extension_count++;
 	memcpy(job->extensions + used, ", ", comma);
 	memcpy(job->extensions + used + comma, shown, length);
 	job->extensions[used + comma + length] = '\0';

@@ -26,7 +26,14 @@
 #define FLOAT_ULPS	(1.0 / (1 << 22))
 
 /* Looks at pairs of ends, for each edge. */
-#define LOOKS_PER_EDGE	16
+#define LOOKS_PER_EDGE	8
+
+/* Where the edge of an end leads to. */
+typedef struct Way
+{
+	double		along[3];		/* of length 1 */
+	double		length;
+} Way;
 
 /* Edges of a rim; an end is (rim << 1) | which of its vertices. */
 typedef struct Trace
@@ -40,6 +47,8 @@ typedef struct Trace
 	uint32_t   *end;			/* ends by vertex */
 	uint32_t   *mate;			/* of each end, at the same vertex */
 	uint64_t	looks;			/* that are left */
+	Way		   *way;			/* of each end at a vertex */
+	uint32_t	way_room;
 	uint8_t    *seen;			/* of each edge */
 	MfStep	   *chain;
 	uint32_t	written;		/* steps of loops */
@@ -116,54 +125,53 @@ pair(Trace *t, uint32_t a, uint32_t b)
 	t->mate[b] = a;
 }
 
-/* From the vertex of an end to the edge's other vertex; the length. */
-static double
-find_direction(const Trace *t, uint32_t end, double direction[3])
+/* From the vertex of an end to the edge's other vertex. */
+static Way
+find_way(const Trace *t, uint32_t end)
 {
 	const MfRim *rim = &t->loops->rim[end >> 1];
 	double		from[3];
 	double		to[3];
 	double		square = 0;
-	double		length;
+	Way			way;
 
 	mf_mesh_place(t->mesh, rim->vertex[end & 1], from);
 	mf_mesh_place(t->mesh, rim->vertex[1 - (end & 1)], to);
 	for (int i = 0; i < 3; i++)
 	{
-		direction[i] = to[i] - from[i];
-		square += direction[i] * direction[i];
+		way.along[i] = to[i] - from[i];
+		square += way.along[i] * way.along[i];
 	}
-	length = sqrt(square);
+	way.length = sqrt(square);
 	for (int i = 0; i < 3; i++)
-		direction[i] = length > 0 ? direction[i] / length : 0;
-	return length;
+		way.along[i] = way.length > 0 ? way.along[i] / way.length : 0;
+	return way;
 }
 
 /* Do two edges from one vertex run beside each other? */
-static bool
-is_slit(const Trace *t, uint32_t a, uint32_t b)
+static inline bool
+is_slit(const Trace *t, const Way *a, const Way *b)
 {
-	double		u[3];
-	double		v[3];
-	const double length = fmin(find_direction(t, a, u),
-							   find_direction(t, b, v));
+	const double length = a->length < b->length ? a->length : b->length;
 	double		cosine = 0;
 	double		square = 0;
 
 	for (int i = 0; i < 3; i++)
 	{
-		cosine += u[i] * v[i];
-		square += (u[i] - v[i]) * (u[i] - v[i]);
+		const double apart = a->along[i] - b->along[i];
+
+		cosine += a->along[i] * b->along[i];
+		square += apart * apart;
 	}
 	return cosine > 0 && square * (length * length) <= t->width * t->width;
 }
 
 /*
- * The plane in which an edge is turned away from its triangle: along it, and
- * out of the triangle.
+ * The plane in which an edge is turned away from its triangle is along it,
+ * and out of the triangle.
  */
 static void
-find_plane(const Trace *t, uint32_t end, double along[3], double out[3])
+find_out(const Trace *t, uint32_t end, const double along[3], double out[3])
 {
 	const MfRim *rim = &t->loops->rim[end >> 1];
 	const uint32_t *c = t->mesh->corners[rim->triangle];
@@ -172,7 +180,6 @@ find_plane(const Trace *t, uint32_t end, double along[3], double out[3])
 	double		dot = 0;
 	double		square = 0;
 
-	find_direction(t, end, along);
 	mf_mesh_place(t->mesh, rim->vertex[end & 1], from);
 	for (int i = 0; i < 3; i++)
 		if (c[i] != rim->vertex[0] && c[i] != rim->vertex[1])
@@ -196,29 +203,31 @@ static void
 pair_many(Trace *t, const uint32_t *end, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
+		t->way[i] = find_way(t, end[i]);
+	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t k = i + 1; k < count && t->mate[end[i]] == NONE; k++)
-			if (t->mate[end[k]] == NONE && is_slit(t, end[i], end[k]))
+			if (t->mate[end[k]] == NONE &&
+				is_slit(t, &t->way[i], &t->way[k]))
 				pair(t, end[i], end[k]);
 	for (uint32_t i = 0; i < count; i++)
 	{
 		uint32_t	best = NONE;
 		double		least = INFINITY;
-		double		along[3];
+		const double *along = t->way[i].along;
 		double		out[3];
 
 		if (t->mate[end[i]] != NONE)
 			continue;
-		find_plane(t, end[i], along, out);
+		find_out(t, end[i], along, out);
 		for (uint32_t k = i + 1; k < count; k++)
 		{
-			double		direction[3];
+			const double *direction = t->way[k].along;
 			double		x = 0;
 			double		y = 0;
 			double		angle;
 
 			if (t->mate[end[k]] != NONE)
 				continue;
-			find_direction(t, end[k], direction);
 			for (int a = 0; a < 3; a++)
 			{
 				x += direction[a] * along[a];
@@ -249,7 +258,7 @@ pair_ends(Trace *t)
 		const uint32_t count = t->place[v] - from;
 
 		mf_mend_progress(t->job, v);
-		if (count > 2 &&
+		if (count > 2 && count <= t->way_room &&
 			mf_take_looks(t->job, &t->looks, (uint64_t) count * count))
 			pair_many(t, t->end + from, count);
 		else
@@ -323,16 +332,43 @@ follow(Trace *t, uint32_t rim)
 	return true;
 }
 
-/* Pairs all ends. */
-static void
+/* The most ends of a vertex that there are looks for. */
+static uint32_t
+count_most_ends(const Trace *t)
+{
+	const uint64_t looks = t->looks + t->job->repair_looks;
+	uint32_t	from = 0;
+	uint32_t	most = 0;
+
+	for (uint32_t v = 0; v < t->mesh->vertex_count; v++)
+	{
+		const uint32_t count = t->place[v] - from;
+
+		if (count > most && (uint64_t) count * count <= looks)
+			most = count;
+		from = t->place[v];
+	}
+	return most;
+}
+
+/* Pairs all ends.  False: there is no memory. */
+static bool
 pair_all(Trace *t)
 {
 	const uint64_t rims = t->loops->rim_count;
+	uint64_t	bytes;
 
 	t->looks = LOOKS_PER_EDGE * rims;
 	sort_ends(t);
 	memset(t->mate, 0xff, 2 * rims * sizeof(*t->mate));
+	t->way_room = count_most_ends(t);
+	bytes = t->way_room * (uint64_t) sizeof(*t->way);
+	t->way = mf_memory_alloc(&t->job->memory, bytes);
+	if (t->way == NULL)
+		return false;
 	pair_ends(t);
+	mf_memory_free(&t->job->memory, t->way, bytes);
+	return true;
 }
 
 /* Follows all chains. */
@@ -380,7 +416,7 @@ mf_loops_find(MfJob *job, const MfMesh *mesh, const MfEdges *edges,
 	if (good)
 	{
 		count_rims(edges, loops->rim);
-		pair_all(&t);
+		good = pair_all(&t);
 	}
 
 	/* Where the ends were is room for the steps. */

@@ -11,6 +11,10 @@
  * Triangles are taken in the order of the file, in runs of a fixed length;
  * each run's plain sum goes into a compensated one.  So the bits depend on
  * the file alone, and the error does not grow with the number of triangles.
+ *
+ * Where a file has each triangle's corners beside each other, and no repair
+ * has changed them, they are taken from there: the vertices of a mesh in no
+ * order are all over memory.
  */
 #include <math.h>
 #include <string.h>
@@ -22,6 +26,9 @@
 
 /* Triangles that one task sums up: whole runs. */
 #define CHUNK	16384
+
+/* How many triangles ahead the vertices are asked from memory. */
+#define AHEAD	16
 
 /*
  * A triangle whose height is less than this part of its longest side has no
@@ -111,17 +118,42 @@ mf_triangle_is_line(const MfMesh *mesh, uint32_t t)
 	return area <= longest * THINNEST;
 }
 
+/* Asks for the vertices of a triangle that will soon be added. */
+static inline void
+expect_triangle(const MfMesh *mesh, uint32_t t)
+{
+	for (int i = 0; i < 3; i++)
+	{
+		const uint32_t vertex = mesh->corners[t][i];
+
+		if (mesh->wide)
+			__builtin_prefetch(&mesh->wide_at[vertex]);
+		else
+			__builtin_prefetch(&mesh->narrow_at[vertex]);
+	}
+}
+
+/* The corners of a triangle as they were read. */
+static inline void
+read_facet(const MfMesh *mesh, uint32_t t, double at[3][3])
+{
+	float		facet[3][3];
+
+	memcpy(facet, mesh->facets + t * (uint64_t) mesh->facet_stride,
+		   sizeof(facet));
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3; k++)
+			at[i][k] = (double) facet[i][k];
+}
+
 /* Adds one triangle to a run; true where it has no area. */
 static inline bool
-add_triangle(const MfMesh *mesh, uint32_t t, const double centre[3],
-			 bool turned, Run *run)
+add_triangle(double at[3][3], const double centre[3], bool turned, Run *run)
 {
-	double		at[3][3];
 	double		area;
 	double		longest;
 	double		volume;
 
-	mf_mesh_triangle(mesh, t, at);
 	for (int i = 0; i < 3; i++)
 		for (int k = 0; k < 3; k++)
 			at[i][k] -= centre[k];
@@ -144,6 +176,7 @@ typedef struct Summing
 	const MfMesh *mesh;
 	const uint32_t *shell;		/* NULL: no volumes */
 	const uint8_t *mark;		/* may be NULL */
+	bool		as_read;		/* corners are taken as they were read */
 	double		centre[3];
 	uint32_t	chunks;
 	uint32_t	first_chunk;	/* of this round */
@@ -216,9 +249,17 @@ sum_runs(void *arg, uint32_t task)
 		run->shell = s->shell != NULL ? s->shell[t] : MF_NO_SHELL;
 		for (; t < until; t++)
 		{
-			if (mesh->triangle_count - t > MF_MESH_AHEAD)
-				mf_mesh_expect(mesh, t + MF_MESH_AHEAD);
-			if (add_triangle(mesh, t, s->centre, s->mark != NULL &&
+			double		at[3][3];
+
+			if (s->as_read)
+				read_facet(mesh, t, at);
+			else
+			{
+				if (mesh->triangle_count - t > AHEAD)
+					expect_triangle(mesh, t + AHEAD);
+				mf_mesh_triangle(mesh, t, at);
+			}
+			if (add_triangle(at, s->centre, s->mark != NULL &&
 							 (s->mark[t] & MF_MARK_TURNED) != 0, run) &&
 				!mf_mesh_degenerate(mesh->corners[t]) && flat.count++ == 0)
 				flat.first = t;
@@ -300,15 +341,18 @@ begin_runs(MfJob *job, Summing *s)
 
 /*
  * Sums a mesh up, in the file's unit; `mark` may be NULL.  Where `shell` is
- * not NULL, volumes and moments too, for each shell.  The caller frees the
- * sums in any case.  False: refused.
+ * not NULL, volumes and moments too, for each shell.  `as_read` says that the
+ * triangles are still those that were read.  The caller frees the sums in any
+ * case.  False: refused.
  */
 bool
 mf_measure_sums(MfJob *job, const MfMesh *mesh, const uint32_t *shell,
-				uint32_t shell_count, const uint8_t *mark, MfSums *sums)
+				uint32_t shell_count, const uint8_t *mark, bool as_read,
+				MfSums *sums)
 {
 	Summing		s = {
 		.mesh = mesh,.shell = shell,.mark = mark,
+		.as_read = as_read && mesh->facets != NULL,
 		.chunks = (mesh->triangle_count + CHUNK - 1) / CHUNK
 	};
 	bool		good;

@@ -6,11 +6,14 @@
 
 #include "mesh.h"
 
-/* Grows by half at least, so that growing costs little in all. */
+/*
+ * Grows by half at least, so that growing costs little in all; and by little
+ * where there is little, because a file may have very many small meshes.
+ */
 static uint64_t
 next_room(uint64_t have, uint64_t wanted)
 {
-	uint64_t	room = have + have / 2 + 1024;
+	uint64_t	room = have + have / 2 + 16;
 
 	return room > wanted ? room : wanted;
 }

@@ -114,6 +114,9 @@ typedef struct MfMesh
 	double		(*wide_at)[3];
 	double		low[3];			/* bounding box of the vertices */
 	double		high[3];
+	const uint8_t *facets;		/* where a mesh in no order was read from:
+								 * nine floats for each triangle; else NULL */
+	size_t		facet_stride;
 } MfMesh;
 
 extern bool mf_mesh_reserve_triangles(MfJob *job, MfMesh *mesh, uint64_t room);
@@ -141,22 +144,18 @@ mf_mesh_triangle(const MfMesh *mesh, uint32_t t, double at[3][3])
 		mf_mesh_place(mesh, mesh->corners[t][i], at[i]);
 }
 
-/* Triangles ahead whose vertices are asked from memory. */
-#define MF_MESH_AHEAD	16
+/* Triangles ahead whose corners are asked from memory in a walk over all. */
+#define MF_MESH_AHEAD	12
 
-/* Asks for the vertices of a triangle that will soon be looked at. */
+/* Asks for the corners of a triangle that will soon be looked at. */
 static inline void
 mf_mesh_expect(const MfMesh *mesh, uint32_t t)
 {
 	for (int i = 0; i < 3; i++)
-	{
-		const uint32_t vertex = mesh->corners[t][i];
-
 		if (mesh->wide)
-			__builtin_prefetch(&mesh->wide_at[vertex]);
+			__builtin_prefetch(&mesh->wide_at[mesh->corners[t][i]]);
 		else
-			__builtin_prefetch(&mesh->narrow_at[vertex]);
-	}
+			__builtin_prefetch(&mesh->narrow_at[mesh->corners[t][i]]);
 }
 
 /* Is a corner of this triangle used twice? */
@@ -344,7 +343,7 @@ extern double mf_triangle_twice_area(const double at[3][3]);
 extern bool mf_triangle_is_line(const MfMesh *mesh, uint32_t t);
 extern bool mf_measure_sums(MfJob *job, const MfMesh *mesh,
 							const uint32_t *shell, uint32_t shell_count,
-							const uint8_t *mark, MfSums *sums);
+							const uint8_t *mark, bool as_read, MfSums *sums);
 extern void mf_sums_free(MfJob *job, MfSums *sums);
 
 /* ---- nesting.c ---- */

@@ -62,6 +62,8 @@ typedef struct Reader
 	const char *at;				/* the next wave */
 	const char *end;
 	uint64_t	piece_bytes;	/* that room has been made for */
+	const char *looked_from;	/* the next cut behind this ... */
+	const char *next_cut;		/* ... is here */
 	uint32_t	pieces;			/* of this wave */
 	MfObjPiece	piece[WAVE];
 	uint64_t	before[WAVE];	/* vertices before each piece */
@@ -108,23 +110,28 @@ free_piece(Reader *r, MfObjPiece *piece)
 	memset(piece, 0, sizeof(*piece));
 }
 
-/* Where a piece ends that begins here: where a statement does. */
+/*
+ * Where a piece ends that begins here: where a statement does.  A cut that
+ * has been found is kept: where lines go on for long, they are looked through
+ * once.
+ */
 static const char *
-find_cut(const Reader *r, const char *from)
+find_cut(Reader *r, const char *from)
 {
 	const char *p = from;
 
 	if ((uint64_t) (r->end - from) <= r->piece_bytes)
 		return r->end;
-	for (p += r->piece_bytes; p < r->end; p++)
-	{
-		if (!mf_text_is_line_end(*p) || mf_obj_goes_on(from, p))
-			continue;
-		if (*p == '\r' && p + 1 < r->end && p[1] == '\n')
-			p++;
-		return p + 1;
-	}
-	return r->end;
+	p += r->piece_bytes;
+	if (r->looked_from != NULL && p >= r->looked_from && p < r->next_cut)
+		return r->next_cut;
+	r->looked_from = p;
+	while (p < r->end && (!mf_text_is_line_end(*p) || mf_obj_goes_on(from, p)))
+		p++;
+	if (p + 1 < r->end && p[0] == '\r' && p[1] == '\n')
+		p++;
+	r->next_cut = p < r->end ? p + 1 : r->end;
+	return r->next_cut;
 }
 
 /* A task: reads a piece. */
@@ -429,7 +436,7 @@ mf_obj_read(MfJob *job, MfMesh *mesh)
 	};
 	bool		good;
 
-	r.end = r.at + job->size;
+	r.end = r.at + mf_text_length(job->bytes, job->size);
 	if (job->size < r.piece_bytes)
 		r.piece_bytes = job->size;
 	if (job->size >= 3 && memcmp(r.at, "\357\273\277", 3) == 0)

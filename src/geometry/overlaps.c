@@ -75,7 +75,10 @@ typedef struct Depths
 static double
 jitter(uint64_t cell)
 {
-	/* Steele, Lea and Flood, "Splittable pseudorandom generators", 2014. */
+	/*
+	 * Steele, Lea and Flood, "Fast splittable pseudorandom number
+	 * generators", 2014.
+	 */
 	uint64_t	z = cell * UINT64_C(0x9e3779b97f4a7c15);
 
 	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);

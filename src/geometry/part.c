@@ -152,6 +152,15 @@ face_outward(MfPart *part, const MfSums *sums, const MfNesting *nesting)
 	}
 }
 
+/* Has no repair changed a corner, or left out or added a triangle? */
+static bool
+is_as_read(const MfPart *part)
+{
+	const MfTopology *found = &part->surface.found;
+
+	return found->boundary == 0 && found->non_manifold == 0 && !found->pairs;
+}
+
 /* Does the work, with sums and nesting that the caller frees. */
 static bool
 work_through(MfJob *job, MfPart *part, MfSums *sums, MfNesting *nesting)
@@ -167,7 +176,8 @@ work_through(MfJob *job, MfPart *part, MfSums *sums, MfNesting *nesting)
 		part->centre[i] = NAN;
 	if (!mf_measure_sums(job, &part->mesh,
 						 surface->closed ? surface->now.shell : NULL,
-						 surface->now.shell_count, surface->mark, sums))
+						 surface->now.shell_count, surface->mark,
+						 is_as_read(part), sums))
 		return false;
 	part->area = sums->area;
 	part->zero_area = sums->zero_area;

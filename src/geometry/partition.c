@@ -42,6 +42,15 @@ mf_partition_begin(MfJob *job, MfPartition *partition, uint32_t chunks,
 void *
 mf_partition_claim(MfPartition *partition, uint32_t chunk, uint32_t *count)
 {
+	mf_partition_count(partition, chunk, count);
+	mf_partition_claim_range(partition, chunk, 0, partition->buckets);
+	return mf_partition_chunk(partition, chunk).first;
+}
+
+/* The same without the claim. */
+void
+mf_partition_count(MfPartition *partition, uint32_t chunk, uint32_t *count)
+{
 	uint32_t   *begin = partition->begin +
 	chunk * (uint64_t) (partition->buckets + 1);
 	uint32_t	all = 0;
@@ -54,9 +63,24 @@ mf_partition_claim(MfPartition *partition, uint32_t chunk, uint32_t *count)
 		all += own;
 	}
 	begin[partition->buckets] = all;
-	partition->chunk_at[chunk] = __atomic_fetch_add(&partition->claimed, all,
-													__ATOMIC_RELAXED);
-	return mf_partition_chunk(partition, chunk).first;
+}
+
+/*
+ * Claims room for a chunk's records of some buckets, which are counted: those
+ * from `first` to before `until`.
+ */
+void
+mf_partition_claim_range(MfPartition *partition, uint32_t chunk,
+						 uint32_t first, uint32_t until)
+{
+	const uint32_t *begin = partition->begin +
+	chunk * (uint64_t) (partition->buckets + 1);
+	const uint64_t at = __atomic_fetch_add(&partition->claimed,
+										   begin[until] - begin[first],
+										   __ATOMIC_RELAXED);
+
+	/* May wrap around; no record before `first` is ever looked for. */
+	partition->chunk_at[chunk] = at - begin[first];
 }
 
 /* How many records a bucket has. */

@@ -7,6 +7,8 @@
  * puts them there: bucket by bucket, in their order.  Then each bucket is
  * worked on by one task, which finds its records in one run per chunk, and so
  * in the order of the file.
+ *
+ * Ranges of buckets may be worked on one after the other, in the same room.
  */
 #ifndef MF_PARTITION_H
 #define MF_PARTITION_H
@@ -40,6 +42,10 @@ extern bool mf_partition_begin(MfJob *job, MfPartition *partition,
 							   uint64_t entry_bytes, uint64_t room);
 extern void *mf_partition_claim(MfPartition *partition, uint32_t chunk,
 								uint32_t *count);
+extern void mf_partition_count(MfPartition *partition, uint32_t chunk,
+							   uint32_t *count);
+extern void mf_partition_claim_range(MfPartition *partition, uint32_t chunk,
+									 uint32_t first, uint32_t until);
 extern uint64_t mf_partition_total(const MfPartition *partition,
 								   uint32_t bucket);
 extern void mf_partition_end(MfJob *job, MfPartition *partition);

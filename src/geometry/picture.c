@@ -111,7 +111,13 @@ take_triangle(const Actor *actor, uint32_t t, MfStroke *stroke)
 	if (actor->box)
 		box_triangle(actor->pose->low, actor->pose->high, t, at);
 	else
-		mf_mesh_triangle(&actor->part->mesh, t, at);
+	{
+		const MfMesh *mesh = &actor->part->mesh;
+
+		if (mesh->triangle_count - t > MF_MESH_AHEAD)
+			mf_mesh_expect(mesh, t + MF_MESH_AHEAD);
+		mf_mesh_triangle(mesh, t, at);
+	}
 	for (int i = 0; i < 3; i++)
 		mf_picture_see(actor->map, at[i], actor->shift,
 					   stroke->at[mirrored && i > 0 ? 3 - i : i]);

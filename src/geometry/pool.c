@@ -15,6 +15,14 @@
 
 #define STACK_BYTES		((size_t) 512 * 1024)
 
+/* How far the task aside is. */
+typedef enum Aside
+{
+	ASIDE_NONE = 0,				/* there is none, or it is done */
+	ASIDE_WAITING,				/* no thread has taken it yet */
+	ASIDE_RUNNING
+} Aside;
+
 struct MfPool
 {
 	pthread_mutex_t lock;
@@ -35,6 +43,12 @@ struct MfPool
 	 */
 	uint64_t	next;
 	uint32_t	done;			/* tasks; counted atomically */
+
+	/* The task aside: changes only under the lock. */
+	Aside		aside;
+	MfTask		aside_work;
+	void	   *aside_arg;
+
 	int			helpers;
 	pthread_t	helper[MF_MAX_THREADS - 1];
 };
@@ -99,6 +113,18 @@ look_at_round(const MfPool *pool)
 	return round;
 }
 
+/* Does the task aside; the lock is held before and after. */
+static void
+do_aside(MfPool *pool)
+{
+	pool->aside = ASIDE_RUNNING;
+	pthread_mutex_unlock(&pool->lock);
+	pool->aside_work(pool->aside_arg, 0);
+	pthread_mutex_lock(&pool->lock);
+	pool->aside = ASIDE_NONE;
+	pthread_cond_signal(&pool->end);
+}
+
 /* What each helper does until the pool ends. */
 static void *
 help(void *arg)
@@ -111,10 +137,16 @@ help(void *arg)
 		pthread_cond_signal(&pool->end);
 	for (;;)
 	{
-		while (!pool->stop && pool->round == round.round)
+		while (!pool->stop && pool->round == round.round &&
+			   pool->aside != ASIDE_WAITING)
 			pthread_cond_wait(&pool->begin, &pool->lock);
 		if (pool->stop)
 			break;
+		if (pool->aside == ASIDE_WAITING)
+		{
+			do_aside(pool);
+			continue;
+		}
 		round = look_at_round(pool);
 		pthread_mutex_unlock(&pool->lock);
 		do_tasks(pool, &round, NULL, NULL);
@@ -209,6 +241,37 @@ mf_pool_run_watched(MfPool *pool, uint32_t tasks, MfTask work, void *arg,
 
 	pthread_mutex_lock(&pool->lock);
 	while (__atomic_load_n(&pool->done, __ATOMIC_ACQUIRE) < tasks)
+		pthread_cond_wait(&pool->end, &pool->lock);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Begins a task aside; see pool.h. */
+void
+mf_pool_aside(MfPool *pool, MfTask work, void *arg)
+{
+	if (pool == NULL || pool->helpers == 0)
+	{
+		work(arg, 0);
+		return;
+	}
+	pthread_mutex_lock(&pool->lock);
+	pool->aside_work = work;
+	pool->aside_arg = arg;
+	pool->aside = ASIDE_WAITING;
+	pthread_cond_signal(&pool->begin);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Waits for the task aside; see pool.h. */
+void
+mf_pool_wait(MfPool *pool)
+{
+	if (pool == NULL)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	if (pool->aside == ASIDE_WAITING)
+		do_aside(pool);
+	while (pool->aside != ASIDE_NONE)
 		pthread_cond_wait(&pool->end, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 }

@@ -43,6 +43,17 @@ typedef void (*MfWatch) (void *arg, uint32_t done);
 extern void mf_pool_run_watched(MfPool *pool, uint32_t tasks, MfTask work,
 								void *arg, MfWatch watch, void *watch_arg);
 
+/*
+ * Begins a single task that has no parts, of one thread, while the caller
+ * goes on: a thread of the pool does it beside all that mf_pool_run is called
+ * for, or, without any, the caller at once.  One at a time; wait for it
+ * before anything that it uses goes away.
+ */
+extern void mf_pool_aside(MfPool *pool, MfTask work, void *arg);
+
+/* Returns when that task, if there is one, is done; lends a hand. */
+extern void mf_pool_wait(MfPool *pool);
+
 /* Ends the threads and gives the pool's memory back. */
 extern void mf_pool_stop(MfPool *pool);
 

@@ -72,17 +72,6 @@ mean_shift(const MfSurvey *survey, uint32_t pose, uint32_t resting)
 	return resting < count ? survey->mean_shift[first + resting] : 0;
 }
 
-/* Asks for the vertices of a triangle of a stretch that comes soon. */
-static inline void
-expect_after(const MfSurvey *survey, const MfStretch *stretch, uint32_t t)
-{
-	const MfScene *scene = survey->scene;
-
-	if (stretch->count - t > MF_MESH_AHEAD)
-		mf_mesh_expect(&scene->part[scene->pose[stretch->pose].part].mesh,
-					   stretch->first + t + MF_MESH_AHEAD);
-}
-
 /* What a triangle adds to the sums. */
 static inline void
 share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
@@ -123,12 +112,22 @@ share_of(const MfSurvey *survey, uint32_t pose, uint32_t t, Share *share)
 	}
 }
 
+/* The mesh that a stretch is of. */
+static inline const MfMesh *
+mesh_of(const MfSurvey *survey, const MfStretch *stretch)
+{
+	const MfScene *scene = survey->scene;
+
+	return &scene->part[scene->pose[stretch->pose].part].mesh;
+}
+
 /* Adds up one stretch. */
 static void
 add_stretch(void *arg, uint32_t task)
 {
 	const MfSurvey *survey = arg;
 	MfStretch  *stretch = &survey->stretch[task];
+	const MfMesh *mesh = mesh_of(survey, stretch);
 	MfSum		area = {0};
 	MfSum		overhang = {0};
 	MfSum		under = {0};
@@ -144,7 +143,8 @@ add_stretch(void *arg, uint32_t task)
 		{
 			Share		share;
 
-			expect_after(survey, stretch, t);
+			if (stretch->count - t > MF_MESH_AHEAD)
+				mf_mesh_expect(mesh, stretch->first + t + MF_MESH_AHEAD);
 			share_of(survey, stretch->pose, stretch->first + t, &share);
 			run.area += share.area;
 			run.overhang += share.overhang;
@@ -390,6 +390,7 @@ take_stretch(void *arg, uint32_t task)
 	const Taking *taking = arg;
 	const MfSurvey *survey = taking->survey;
 	const MfStretch *stretch = &survey->stretch[task];
+	const MfMesh *mesh = mesh_of(survey, stretch);
 	const bool	all = taking->sampled == MF_SAMPLED_AREA;
 	const bool	last = task + 1 == survey->stretch_count;
 	double		before = all ? stretch->area_before : stretch->under_before;
@@ -404,7 +405,8 @@ take_stretch(void *arg, uint32_t task)
 	{
 		double		own;
 
-		expect_after(survey, stretch, t);
+		if (stretch->count - t > MF_MESH_AHEAD)
+			mf_mesh_expect(mesh, stretch->first + t + MF_MESH_AHEAD);
 		share_of(survey, stretch->pose, stretch->first + t, &share);
 		own = all ? share.area : share.under;
 		if (!(own > 0))

@@ -12,45 +12,11 @@
 /* Up to so many words, insertion sort is the fastest. */
 #define FEW		32
 
+/* Words of the runs that a merge sort begins with. */
+#define RUN			16
+
 /* Up to so many, a radix sort's counters cost more than they bring. */
 #define SOME	256
-
-static void
-sift_down(uint64_t *words, size_t root, size_t count)
-{
-	uint64_t	word = words[root];
-
-	for (;;)
-	{
-		size_t		child = 2 * root + 1;
-
-		if (child >= count)
-			break;
-		if (child + 1 < count && words[child + 1] > words[child])
-			child++;
-		if (words[child] <= word)
-			break;
-		words[root] = words[child];
-		root = child;
-	}
-	words[root] = word;
-}
-
-/* Heap sort: n log n at its worst, too. */
-static void
-sort_some(uint64_t *words, size_t count)
-{
-	for (size_t root = count / 2; root-- > 0;)
-		sift_down(words, root, count);
-	for (size_t last = count - 1; last > 0; last--)
-	{
-		uint64_t	largest = words[0];
-
-		words[0] = words[last];
-		words[last] = largest;
-		sift_down(words, 0, last);
-	}
-}
 
 /* Insertion sort. */
 static void
@@ -65,6 +31,41 @@ sort_few(uint64_t *words, size_t count)
 			words[at] = words[at - 1];
 		words[at] = word;
 	}
+}
+
+/*
+ * Merge sort from short runs, over room on the stack: n log n at its worst,
+ * too.
+ */
+static void
+sort_some(uint64_t *words, size_t count)
+{
+	uint64_t	room[SOME];
+	uint64_t   *from = words;
+	uint64_t   *into = room;
+
+	for (size_t i = 0; i < count; i += RUN)
+		sort_few(words + i, count - i < RUN ? count - i : RUN);
+	for (size_t run = RUN; run < count; run *= 2)
+	{
+		uint64_t   *merged = into;
+
+		for (size_t i = 0; i < count; i += 2 * run)
+		{
+			size_t		a = i;
+			const size_t middle = count - i < run ? count : i + run;
+			size_t		b = middle;
+			const size_t end = count - middle < run ? count : middle + run;
+
+			for (size_t at = i; at < end; at++)
+				into[at] = b == end || (a < middle && from[a] <= from[b]) ?
+					from[a++] : from[b++];
+		}
+		into = from;
+		from = merged;
+	}
+	if (from != words)
+		memcpy(words, from, count * sizeof(*words));
 }
 
 /*

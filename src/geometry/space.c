@@ -39,16 +39,15 @@ triangle_box(const void *arg, uint32_t t, double low[3], double high[3])
 	}
 }
 
-/* Asks for a triangle's corners, or for their places. */
 static void
-expect_triangle(const void *arg, uint32_t t, bool far)
+expect_triangle(const void *arg, uint32_t t, bool itself)
 {
 	const MfMesh *mesh = arg;
 
-	if (far)
-		__builtin_prefetch(mesh->corners[t]);
-	else
+	if (itself)
 		mf_mesh_expect(mesh, t);
+	else
+		__builtin_prefetch(&mesh->corners[t]);
 }
 
 static void

@@ -389,7 +389,7 @@ mf_stl_read_ascii(MfJob *job, MfMesh *mesh)
 	};
 	bool		good;
 
-	r.end = r.at + job->size;
+	r.end = r.at + mf_text_length(job->bytes, job->size);
 	if (job->size >= 3 && memcmp(r.at, "\357\273\277", 3) == 0)
 		r.at += 3;
 	if (expected > job->max_triangles)

@@ -23,6 +23,18 @@ mf_text_is_line_end(char c)
 	return c == '\n' || c == '\r';
 }
 
+/*
+ * Where a text ends: zeros behind it, as programs in C and transfers in blocks
+ * leave them, and the end-of-file mark of DOS are no part of it.
+ */
+static inline size_t
+mf_text_length(const uint8_t *bytes, size_t size)
+{
+	while (size > 0 && (bytes[size - 1] == 0 || bytes[size - 1] == 0x1a))
+		size--;
+	return size;
+}
+
 /* For %.*s, with a word's beginning. */
 static inline int
 mf_text_shown(size_t length)

@@ -22,8 +22,9 @@
 #define MF_3MF_MAX_OBJECTS		100000
 #define MF_3MF_MAX_DEPTH		64
 
-/* Entries of metadata of a file. */
+/* Entries of metadata of a file, and bytes of the name of one. */
 #define MF_3MF_MAX_METADATA		1000
+#define MF_3MF_MAX_NAME			1024
 
 /* Ids are from 1 to 2^31 - 1. */
 #define MF_3MF_MAX_ID			INT32_MAX

@@ -106,22 +106,30 @@ resolve_uses(Mf3mf *threemf, Mf3mfUses *uses, const char *what)
 	return true;
 }
 
-/* Counts what is in an object whose components have been counted. */
+/*
+ * Counts what is in an object whose components have been counted.  Those with
+ * nothing in them are left out of its list, so that it is worth every look
+ * that is taken at it from each of its places.
+ */
 static bool
 count_object(Mf3mf *threemf, Mf3mfObject *object)
 {
+	Mf3mfUse   *use = threemf->components.use;
 	uint64_t	leaves = object->part != MF_3MF_NO_PART;
 	uint32_t	depth = 0;
+	uint32_t	kept = object->first_component;
 
 	for (uint32_t c = 0; c < object->component_count; c++)
 	{
-		const Mf3mfUse *use =
-		&threemf->components.use[object->first_component + c];
-		const Mf3mfObject *component = &threemf->object[use->object];
+		const Mf3mfUse *here = &use[object->first_component + c];
+		const Mf3mfObject *component = &threemf->object[here->object];
 
 		leaves += component->leaves;
 		depth = depth > component->depth ? depth : component->depth;
+		if (component->leaves > 0)
+			use[kept++] = *here;
 	}
+	object->component_count = kept - object->first_component;
 	if (depth == MF_3MF_MAX_DEPTH)
 	{
 		mf_refuse(threemf->job->refusal, MF_ERROR_MALFORMED,
@@ -297,8 +305,7 @@ place_item(Mf3mf *threemf, const Mf3mfUse *item)
 			continue;
 		}
 		use = &threemf->components.use[object->first_component + top->next++];
-		if (threemf->object[use->object].leaves > 0)
-			enter_place(threemf, top, object->file, use, &stack[height++]);
+		enter_place(threemf, top, object->file, use, &stack[height++]);
 	}
 	return true;
 }

@@ -5,7 +5,6 @@
  * An extension that a file requires has a say in what its shapes are, unless
  * it is known to be about something else.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -60,38 +59,10 @@ void
 mf_threemf_note_extension(MfJob *job, const char *space)
 {
 	const Extension *extension = find_extension(space);
-	const char *name = space;
-	size_t		length;
-	size_t		have = strlen(job->extensions);
-	const char *known = job->extensions;
+	const char *name = extension != NULL ? extension->name : space;
 
-	if (extension != NULL && extension->silent)
-		return;
-	if (extension != NULL)
-		name = extension->name;
-	length = strcspn(name, "\n");
-	while (*known != '\0')
-	{
-		const size_t next = strcspn(known, ",");
-
-		if (next == length && memcmp(known, name, length) == 0)
-			return;
-		known += next;
-		known += strspn(known, ", ");
-	}
-	if (length == 0 || length > MF_MAX_EXTENSIONS - 2 ||
-		have > MF_MAX_EXTENSIONS - 2 - length)
-		return;
-	if (have > 0)
-	{
-		memcpy(job->extensions + have, ", ", 2);
-		have += 2;
-	}
-	for (size_t i = 0; i < length; i++)
-		job->extensions[have + i] = name[i] > ' ' - 1 && name[i] < 0x7f &&
-			name[i] != ',' ? name[i] : '?';
-	job->extensions[have + length] = '\0';
-	job->extension_count++;
+	if (extension == NULL || !extension->silent)
+		mf_job_note_extension(job, name, strcspn(name, "\n"));
 }
 
 /* Checks the prefixes of required extensions; see threemf.h. */

@@ -90,6 +90,9 @@ start_metadata(Reader *r, const char *const *attributes)
 	if (r->metadata++ == MF_3MF_MAX_METADATA)
 		return mf_xml_refuse(&r->xml, MF_ERROR_ARCHIVE_BOMB, "more than %d "
 							 "entries of metadata.", MF_3MF_MAX_METADATA);
+	if (length > MF_3MF_MAX_NAME)
+		return mf_xml_refuse(&r->xml, MF_ERROR_MALFORMED, "metadata with a "
+							 "name of more than %d bytes.", MF_3MF_MAX_NAME);
 	for (name = r->names; name != NULL; name = name->next)
 		if (name->length == length && memcmp(name->text, text, length) == 0)
 			return mf_xml_refuse(&r->xml, MF_ERROR_MALFORMED, "there is "

@@ -19,12 +19,12 @@
 /* Up to so many items, a plain sort is faster. */
 #define FEW			1024
 
+/* Items ahead that are asked from memory. */
+#define AHEAD		12
+
 /* Items in a task, and tasks at most. */
 #define MIN_CHUNK	32768
 #define MAX_CHUNKS	64
-
-/* Items ahead that memory is asked for. */
-#define AHEAD		16
 
 _Static_assert(PASSES * DIGIT_BITS == 3 * MF_CURVE_BITS, "all digits");
 _Static_assert(MF_MAX_TRIANGLES_EVER < UINT64_C(1) << ITEM_BITS, "all items");
@@ -52,6 +52,13 @@ chunk_end(const Build *b, uint32_t task)
 	return count - begin < b->chunk ? count : begin + b->chunk;
 }
 
+/* The item of a word. */
+static inline uint32_t
+item_of(uint64_t word)
+{
+	return (uint32_t) (word & ((UINT64_C(1) << ITEM_BITS) - 1));
+}
+
 /* Finds the places along the curve. */
 static void
 find_places(void *arg, uint32_t task)
@@ -59,15 +66,16 @@ find_places(void *arg, uint32_t task)
 	const Build *b = arg;
 	const MfTree *tree = b->tree;
 	const double cells = 1 << MF_CURVE_BITS;
+	const uint32_t end = chunk_end(b, task);
 
-	for (uint32_t i = task * b->chunk; i < chunk_end(b, task); i++)
+	for (uint32_t i = task * b->chunk; i < end; i++)
 	{
 		double		low[3];
 		double		high[3];
 		uint32_t	cell[3];
 
-		if (b->expect != NULL && b->tree->count - i > AHEAD)
-			b->expect(b->arg, i + AHEAD, false);
+		if (b->expect != NULL && end - i > AHEAD)
+			b->expect(b->arg, i + AHEAD, true);
 		b->box(b->arg, i, low, high);
 		for (int k = 0; k < 3; k++)
 		{
@@ -146,21 +154,6 @@ empty_box(MfTreeNode *node, int child)
 	}
 }
 
-/* Asks for what the boxes of the items after this place stand on. */
-static inline void
-expect_items(const Build *b, uint32_t n)
-{
-	const uint64_t mask = (UINT64_C(1) << ITEM_BITS) - 1;
-	const uint32_t left = b->tree->count - n;
-
-	if (b->expect == NULL)
-		return;
-	if (left > 2 * AHEAD)
-		b->expect(b->arg, b->word[n + 2 * AHEAD] & mask, true);
-	if (left > AHEAD)
-		b->expect(b->arg, b->word[n + AHEAD] & mask, false);
-}
-
 /* Takes the order over, and boxes the leaves of some nodes of the first level. */
 static void
 box_leaves(void *arg, uint32_t task)
@@ -168,8 +161,9 @@ box_leaves(void *arg, uint32_t task)
 	const Build *b = arg;
 	MfTree	   *tree = b->tree;
 
-	for (uint32_t i = task * b->chunk; i < chunk_end(b, task);
-		 i += MF_TREE_LEAF)
+	const uint32_t end = chunk_end(b, task);
+
+	for (uint32_t i = task * b->chunk; i < end; i += MF_TREE_LEAF)
 	{
 		const uint32_t leaf = i / MF_TREE_LEAF;
 		MfTreeNode *node = &tree->node[leaf / 4];
@@ -178,12 +172,15 @@ box_leaves(void *arg, uint32_t task)
 
 		for (uint32_t n = i; n < tree->count && n < i + MF_TREE_LEAF; n++)
 		{
-			const uint32_t item = b->word[n] &
-			((UINT64_C(1) << ITEM_BITS) - 1);
+			const uint32_t item = item_of(b->word[n]);
 			double		from[3];
 			double		to[3];
 
-			expect_items(b, n);
+			if (b->expect != NULL && end - n > 2 * AHEAD)
+			{
+				b->expect(b->arg, item_of(b->word[n + 2 * AHEAD]), false);
+				b->expect(b->arg, item_of(b->word[n + AHEAD]), true);
+			}
 			tree->order[n] = item;
 			b->box(b->arg, item, from, to);
 			for (int k = 0; k < 3; k++)

@@ -45,15 +45,15 @@ typedef void (*MfTreeBox) (const void *arg, uint32_t item, double low[3],
 						   double high[3]);
 
 /*
- * Asks memory for what the box of an item that comes soon needs; far: of one
- * that comes later, for what says where that is.
+ * Asks memory for an item whose box will be asked for soon: first for what
+ * says where it is, then, a little later, for itself.
  */
-typedef void (*MfTreeExpect) (const void *arg, uint32_t item, bool far);
+typedef void (*MfTreeExpect) (const void *arg, uint32_t item, bool itself);
 
 /*
- * Builds a tree over `count` items, 1 or more, that lie between low and high.
- * Without `expect`, memory is not asked for ahead.  False: there is no memory,
- * and no tree; nothing is refused.
+ * Builds a tree over `count` items, 1 or more, that lie between low and high;
+ * expect may be NULL.  False: there is no memory, and no tree; nothing is
+ * refused.
  */
 extern bool mf_tree_build(MfJob *job, MfTree *tree, uint32_t count,
 						  const double low[3], const double high[3],

@@ -11,21 +11,21 @@
  * line: exact for plates and tubes, larger than an inscribed sphere where
  * walls are not parallel.
  *
- * Up to ALL triangles all are measured, above that SAMPLES by their area.
+ * Up to MOST triangles all are measured, above that as many samples by their
+ * area: a model with twice the triangles costs no more than twice as much.
  */
 #include <math.h>
 #include <string.h>
 
 #include "rays.h"
 
-#define ALL			6000
-#define SAMPLES		20000
+#define MOST		20000
 
 /* Nearer than this part of the diagonal, a triangle only touches. */
 #define TOUCHING	1e-7
 
 #define INDEX_BITS	15
-_Static_assert(SAMPLES < 1 << INDEX_BITS && ALL < 1 << INDEX_BITS, "fits");
+_Static_assert(MOST < 1 << INDEX_BITS, "fits");
 
 /* The way from a triangle's middle through the material. */
 static double
@@ -144,11 +144,11 @@ mf_walls_measure(const MfRays *rays, MfMeasurement *m)
 	MfSamples	samples;
 	bool		good;
 
-	if (rays->survey.triangles <= ALL)
+	if (rays->survey.triangles <= MOST)
 		good = mf_samples_take_all(rays->job, &rays->survey, &samples);
 	else
 		good = mf_samples_take(rays->job, &rays->survey, MF_SAMPLED_AREA,
-							   SAMPLES, &samples);
+							   MOST, &samples);
 	if (!good)
 		return false;
 	mf_rays_send(rays, &samples, measure_wall, 40, 55);

@@ -27,18 +27,21 @@
 #include "weld.h"
 
 /* Items of a chunk: a multiple of 96, and below 65535. */
-#define CHUNK		24576
+#define CHUNK		49152
 
 /* Items that a bucket should have: a table of a sixth of them. */
 #define BUCKET_ITEMS	32768
 
 /* Hashes for which the last item is remembered. */
-#define RECENT		8192
+#define RECENT		16384
 
 /* After so many items it shows whether that is of use. */
 #define TRIAL		4096
 
 #define NO_BUCKET	UINT16_MAX
+
+/* How many records ahead the rank of what it is equal to is asked for. */
+#define AHEAD		16
 
 /* Ranks of a chunk. */
 #define RANKS		(CHUNK / 32)
@@ -195,8 +198,8 @@ settle_items(Bulk *bulk)
 
 /*
  * Makes a mesh of `count` triangles of nine coordinates each, `stride` bytes
- * apart: doubles where the mesh is wide, else floats.  The mesh is empty.
- * False: refused.
+ * apart: doubles where the mesh is wide, else floats, which stay there as long
+ * as the mesh.  The mesh is empty.  False: refused.
  */
 bool
 mf_weld_triangles(MfJob *job, MfMesh *mesh, const uint8_t *first,
@@ -219,6 +222,13 @@ mf_weld_triangles(MfJob *job, MfMesh *mesh, const uint8_t *first,
 	{
 		settle_items(&bulk);
 		mesh->triangle_count = (uint32_t) count;
+
+		/* In no order: few corners were there just before. */
+		if (!mesh->wide && bulk.partition.claimed > bulk.items / 2)
+		{
+			mesh->facets = first;
+			mesh->facet_stride = stride;
+		}
 	}
 	end_bulk(&bulk);
 	return good;

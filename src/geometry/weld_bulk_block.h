@@ -240,6 +240,9 @@ BULK_NAME(settle) (void *arg, uint32_t chunk)
 		begin + entry->local;
 		const uint32_t vertex = number_of(bulk, item);
 
+		if (run.count - i > AHEAD && entry[AHEAD].again)
+			__builtin_prefetch(&bulk->rank[entry[AHEAD].key[0] / 32]);
+
 		final[entry->local] = vertex;
 		if (!entry->again)
 			memcpy(mesh->BULK_AT[vertex], entry->key, sizeof(entry->key));

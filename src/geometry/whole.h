@@ -18,9 +18,21 @@ extern bool mf_totals_measure(MfJob *job, const MfScene *scene,
 extern bool mf_layers_measure(MfJob *job, const MfScene *scene,
 							  MfMeasurement *m);
 
-/* convex.c: volume of the convex hull, and the tight box. */
-extern bool mf_convex_measure(MfJob *job, const MfScene *scene,
-							  MfMeasurement *m);
+/*
+ * convex.c: volume of the convex hull, and the tight box.  Much of a large
+ * hull is found aside (see pool.h) between the beginning and the end, which
+ * comes in any case; without a measurement, nothing is filled in.
+ */
+typedef struct MfConvex
+{
+	struct MfHullSearch *search;	/* NULL: nothing is found aside */
+	uint32_t	part;			/* whose hull that is */
+} MfConvex;
+
+extern bool mf_convex_begin(MfJob *job, const MfScene *scene,
+							MfConvex *convex);
+extern bool mf_convex_end(MfJob *job, const MfScene *scene, MfConvex *convex,
+						  MfMeasurement *m);
 
 /*
  * section.c: the cross section at a height, section->z, in mm.  An open

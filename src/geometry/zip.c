@@ -10,6 +10,7 @@
  * by a number of the file that has not been held against a limit.
  */
 #include <libdeflate.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -386,6 +387,22 @@ compare_places(const void *a, const void *b)
 	return one->from < other->from ? -1 : one->from > other->from;
 }
 
+/* Does an entry grow to many times its size?  True: refused. */
+static bool
+refuse_growth(MfJob *job, const MfZipEntry *entry)
+{
+	const uint32_t most = entry->size > MF_ZIP_HUGE ? MF_ZIP_HUGE_RATIO :
+	MF_ZIP_MAX_RATIO;
+	char		what[64];
+
+	if (entry->size <= MF_ZIP_LARGE ||
+		entry->size / most <= entry->packed_size)
+		return false;
+	snprintf(what, sizeof(what), "would grow to more than %u times its size",
+			 most);
+	return !refuse_entry(job, MF_ERROR_ARCHIVE_BOMB, entry, what);
+}
+
 /* Do entries grow too much, share bytes, or share a name? */
 static bool
 check_entries(MfJob *job, MfZip *zip)
@@ -401,10 +418,8 @@ check_entries(MfJob *job, MfZip *zip)
 	{
 		const MfZipEntry *entry = &zip->entry[i];
 
-		if (entry->size > MF_ZIP_LARGE &&
-			entry->size / MF_ZIP_MAX_RATIO > entry->packed_size)
-			return refuse_entry(job, MF_ERROR_ARCHIVE_BOMB, entry,
-								"would grow to more than 200 times its size");
+		if (refuse_growth(job, entry))
+			return false;
 		if (i + 1 < zip->count &&
 			entry->packed + entry->packed_size >
 			job->bytes + zip->entry[i + 1].from)

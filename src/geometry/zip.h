@@ -17,6 +17,10 @@
 #define MF_ZIP_LARGE		(UINT64_C(1) << 20)
 #define MF_ZIP_MAX_RATIO	200
 
+/* A huge one is inflated as a whole, and has to be worth it. */
+#define MF_ZIP_HUGE			(UINT64_C(1) << 28)
+#define MF_ZIP_HUGE_RATIO	50
+
 typedef struct MfZipEntry
 {
 	const char *name;			/* in the archive, without a zero at its end */

@@ -59,6 +59,22 @@ typedef struct Layer
 	double		chord;			/* mm, of a line inside */
 } Layer;
 
+/*
+ * Not fmin and fmax: there is no NaN here, and they are called thousands of
+ * times for a price.
+ */
+static inline double
+lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static inline double
+greater(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 void
 mf_print_defaults(MfPrintSettings *s)
 {
@@ -120,7 +136,7 @@ double
 mf_print_spacing(double width, double height)
 {
 	/* Round ends take (1 - pi / 4) h; a line wider than high has room. */
-	return fmax(width - height * (1 - M_PI / 4), width / 2);
+	return greater(width - height * (1 - M_PI / 4), width / 2);
 }
 
 /* ---- layers as printed ---- */
@@ -139,25 +155,34 @@ sum_until(const double *sums, int count, double place)
 	return sums[whole] + (place - whole) * (sums[whole + 1] - sums[whole]);
 }
 
-/* Sums of a column's values, and of their level part, or of the rest. */
+/* Running sums of a column. */
 static void
-add_up(const float *column, bool flats, bool slopes, double sums[MF_LAYERS + 1])
+add_up(const float *column, double sums[MF_LAYERS + 1])
 {
 	sums[0] = 0;
 	for (int i = 0; i < MF_LAYERS; i++)
+		sums[i + 1] = sums[i] + column[i];
+}
+
+/*
+ * The same of its level faces, and of its slopes: what the layers on both
+ * sides have as well is a slope's.
+ */
+static void
+add_up_apart(const float *column, double flats[MF_LAYERS + 1],
+			 double slopes[MF_LAYERS + 1])
+{
+	flats[0] = 0;
+	slopes[0] = 0;
+	for (int i = 0; i < MF_LAYERS; i++)
 	{
 		const double own = column[i];
-		double		slope = own;
+		double		slope = 0;
 
-		/* What the layers on both sides have as well is a slope's. */
-		if (i == 0 || i == MF_LAYERS - 1)
-			slope = 0;
-		else
-		{
-			slope = fmin(slope, column[i - 1]);
-			slope = fmin(slope, column[i + 1]);
-		}
-		sums[i + 1] = sums[i] + (flats ? own - slope : 0) + (slopes ? slope : 0);
+		if (i > 0 && i < MF_LAYERS - 1)
+			slope = lesser(lesser(own, column[i - 1]), column[i + 1]);
+		flats[i + 1] = flats[i] + (own - slope);
+		slopes[i + 1] = slopes[i] + slope;
 	}
 }
 
@@ -176,7 +201,7 @@ average(const float *column, int count, double *averages)
 	double		sums[MF_LAYERS + 1];
 	double		edges[MF_PRINT_MAX_STEPS + 1];
 
-	add_up(column, true, true, sums);
+	add_up(column, sums);
 	cut(sums, count, edges);
 	for (int i = 0; i < count; i++)
 		averages[i] = (edges[i + 1] - edges[i]) * count / MF_LAYERS;
@@ -185,21 +210,20 @@ average(const float *column, int count, double *averages)
 static void
 cut_into_steps(const MfLayers *layers, double height, double printed, Steps *steps)
 {
-	double		sums[MF_LAYERS + 1];
+	double		flats[MF_LAYERS + 1];
+	double		slopes[MF_LAYERS + 1];
 
 	steps->count = printed < MF_PRINT_MAX_STEPS ? (int) printed : MF_PRINT_MAX_STEPS;
 	steps->layers = printed / steps->count;
 	steps->thickness = height / steps->count;
 	average(layers->area, steps->count, steps->area);
 	average(layers->perimeter, steps->count, steps->perimeter);
-	add_up(layers->up, true, false, sums);
-	cut(sums, steps->count, steps->flat_up);
-	add_up(layers->up, false, true, sums);
-	cut(sums, steps->count, steps->slope_up);
-	add_up(layers->down, true, false, sums);
-	cut(sums, steps->count, steps->flat_down);
-	add_up(layers->down, false, true, sums);
-	cut(sums, steps->count, steps->slope_down);
+	add_up_apart(layers->up, flats, slopes);
+	cut(flats, steps->count, steps->flat_up);
+	cut(slopes, steps->count, steps->slope_up);
+	add_up_apart(layers->down, flats, slopes);
+	cut(flats, steps->count, steps->flat_down);
+	cut(slopes, steps->count, steps->slope_down);
 }
 
 /* What faces up, or down, from one place to another, counted in steps. */
@@ -230,10 +254,10 @@ share_solid(const Steps *steps, int step, const MfPrintSettings *s,
 			 facing(steps, steps->flat_down, bottom, step + 1)) * inside / area +
 		facing(steps, steps->slope_up, step, top) +
 		facing(steps, steps->slope_down, bottom, step + 1);
-	solid = fmin(1, solid / inside);
+	solid = lesser(1, solid / inside);
 
 	/* Several insides: how many is not known, and so how large each is. */
-	ratio = region * sqrt(compact) / fmax(s->solid_below, 1e-9);
+	ratio = region * sqrt(compact) / greater(s->solid_below, 1e-9);
 	if (compact >= 1)
 		return ratio < 1 ? 1 : solid;
 	for (int i = 0; i < SOLID_SHARPNESS; i++)
@@ -255,13 +279,13 @@ lay_inside(const Steps *steps, int step, const MfPrintSettings *s,
 
 	layer->solid = solid * region / spacing;
 	layer->infill = (1 - solid) * share * region / spacing;
-	layer->chord = fmax(spacing, M_PI * inset->area / inset->perimeter);
-	layer->top = fmin(layer->solid, facing(steps, steps->flat_up, step, step + 1) /
-					  steps->layers * inside / spacing);
+	layer->chord = greater(spacing, M_PI * inset->area / inset->perimeter);
+	layer->top = lesser(layer->solid, facing(steps, steps->flat_up, step, step + 1) /
+						steps->layers * inside / spacing);
 	if (step > 0)
-		layer->bridge = fmin(layer->solid - layer->top,
-							 facing(steps, steps->flat_down, step, step + 1) /
-							 steps->layers * inside / spacing);
+		layer->bridge = lesser(layer->solid - layer->top,
+							   facing(steps, steps->flat_down, step, step + 1) /
+							   steps->layers * inside / spacing);
 }
 
 /* The lines of one printed layer; false where it is empty. */
@@ -283,8 +307,8 @@ lay_lines(const Steps *steps, int step, const MfPrintSettings *s, Layer *layer)
 	room = (area - inset.area) / spacing;
 	for (int loop = 0; loop < s->perimeters && room > 0; loop++)
 	{
-		const double length = fmin(room, mf_inset_loop(&inset, s->line_width / 2 +
-													   loop * spacing));
+		const double length = lesser(room, mf_inset_loop(&inset, s->line_width / 2 +
+														 loop * spacing));
 
 		if (length <= 0)
 			break;
@@ -305,7 +329,7 @@ lay_lines(const Steps *steps, int step, const MfPrintSettings *s, Layer *layer)
 static double
 time_lines(double length, double chord, double speed, const MfPrintSettings *s)
 {
-	const double corner = fmin(s->corner_speed, speed);
+	const double corner = lesser(s->corner_speed, speed);
 	const double run_up = (speed * speed - corner * corner) / s->acceleration;
 	double		one;
 
@@ -335,17 +359,17 @@ add_layer(const Layer *layer, bool first, double layers,
 {
 	const double most = first ? s->first_layer_speed : INFINITY;
 	const double lines = layer->outer + layer->inner + layer->solid + layer->infill;
-	const double walls = s->wall_slowness * (layer->outer / fmin(most, s->outer_speed) +
-											 layer->inner / fmin(most, s->wall_speed));
+	const double walls = s->wall_slowness * (layer->outer / lesser(most, s->outer_speed) +
+											 layer->inner / lesser(most, s->wall_speed));
 	const double plain = layer->solid - layer->top - layer->bridge;
 	const double solid =
-	time_lines(layer->top, layer->chord, fmin(most, s->top_speed), s) +
-	time_lines(layer->bridge, layer->chord, fmin(most, s->bridge_speed), s) +
-	time_lines(plain, layer->chord, fmin(most, s->solid_speed), s);
+	time_lines(layer->top, layer->chord, lesser(most, s->top_speed), s) +
+	time_lines(layer->bridge, layer->chord, lesser(most, s->bridge_speed), s) +
+	time_lines(plain, layer->chord, lesser(most, s->solid_speed), s);
 	const double infill = time_lines(layer->infill, layer->chord,
-									 fmin(most, s->infill_speed), s);
+									 lesser(most, s->infill_speed), s);
 	const double moving = walls + solid + infill;
-	const double slowest = fmax(moving, lines / s->min_speed);
+	const double slowest = greater(moving, lines / s->min_speed);
 	const double wanted = s->min_layer_time - s->layer_pause;
 
 	add_part(&print->walls, layers, layer->outer + layer->inner, walls);
@@ -353,7 +377,7 @@ add_layer(const Layer *layer, bool first, double layers,
 	add_part(&print->infill, layers, layer->infill, infill);
 	print->pause_seconds += layers * s->layer_pause;
 	if (wanted > moving)
-		print->cooling_seconds += layers * (fmin(wanted, slowest) - moving);
+		print->cooling_seconds += layers * (lesser(wanted, slowest) - moving);
 }
 
 /* Volumes from lengths, and the sums. */
@@ -381,7 +405,7 @@ mf_print_estimate(const MfLayers *layers, double height,
 	memset(print, 0, sizeof(*print));
 	if (layers->count != MF_LAYERS || !is_positive(height) || !are_settings(settings))
 		return false;
-	printed = fmax(1, floor(height / settings->layer_height + 0.5));
+	printed = greater(1, floor(height / settings->layer_height + 0.5));
 	if (!(printed < 1e9))
 		return false;
 	print->layers = (int64_t) printed;
@@ -407,7 +431,7 @@ mf_print_prism(double volume, double area, double height, MfLayers *layers)
 	if (!is_positive(volume) || !is_positive(area) || !is_positive(height))
 		return;
 	section = volume / height;
-	sides = fmax((area - 2 * section) / height, 2 * sqrt(M_PI * section));
+	sides = greater((area - 2 * section) / height, 2 * sqrt(M_PI * section));
 	if (!(section <= FLT_MAX) || !(sides <= FLT_MAX))
 		return;
 	layers->count = MF_LAYERS;

@@ -16,6 +16,9 @@
 
 #define AXES	3
 
+/* Decimals of a length in mm, as it is shown, and so as it is judged. */
+#define LENGTH_DIGITS	3
+
 static bool
 is_set(const MfRow *row, const char *column)
 {
@@ -53,6 +56,17 @@ by_size(const void *a, const void *b)
 }
 
 /*
+ * A length to the micrometre.  A file holds 0.7 mm as the binary fraction next
+ * to it, and may stand far from its origin: a wall is not too thin, nor a box
+ * too large, by what nobody drew.
+ */
+static double
+length(double mm)
+{
+	return rint(mm * 1000) / 1000;
+}
+
+/*
  * Shortest edge against shortest, and so on: turned by right angles until it
  * fits.
  */
@@ -67,7 +81,7 @@ fits(const double size[AXES], const double room[AXES])
 	qsort(part, AXES, sizeof(double), by_size);
 	qsort(machine, AXES, sizeof(double), by_size);
 	for (int i = 0; i < AXES; i++)
-		if (part[i] > machine[i])
+		if (length(part[i]) > length(machine[i]))
 			return false;
 	return true;
 }
@@ -91,11 +105,11 @@ fits_somehow(const MfPriceRequest *request, const double size[AXES],
 	return fits(tight, room);
 }
 
-/* A length for people: two decimals, and none where there are none. */
+/* A length for people: without the zeros at its end. */
 static char *
 length_text(double mm)
 {
-	return mf_decimal_text(mf_decimal_quantise(mm, 2));
+	return mf_decimal_text(mf_decimal_quantise(mm, LENGTH_DIGITS));
 }
 
 static char *
@@ -158,7 +172,7 @@ mf_obstacle_find(const MfPriceRequest *request, MfPrice *price)
 	}
 	wall = mf_row_double(outcome, "min_wall_mm") * request->scale;
 	least = mf_row_double(&request->process, "min_wall_mm");
-	if (wall < least)			/* false where one is not known */
+	if (length(wall) < length(least))	/* false where one is not known */
 	{
 		mf_price_refuse(price, "failed", "wall_too_thin",
 						"The thinnest wall is %s mm; %s needs %s mm.",

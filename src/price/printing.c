@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "json.h"
+#include "mb/pg_wchar.h"
 #include "mesflow.h"
 #include "printing.h"
 #include "utils/array.h"
@@ -121,7 +122,8 @@ mesflow_printer_fault(PG_FUNCTION_ARGS)
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		if (key == NULL)
 			PG_RETURN_TEXT_P(cstring_to_text(psprintf("has an unknown key \"%s\"",
-													  pnstrdup(name.val.string.val, Min(name.val.string.len, 100)))));
+													  pnstrdup(name.val.string.val,
+															   pg_mbcliplen(name.val.string.val, name.val.string.len, 100)))));
 		number = value.type == jbvNumeric ? mf_decimal_double(value.val.numeric) : NAN;
 		if (!(number >= key->least && number <= key->most))
 			PG_RETURN_TEXT_P(cstring_to_text(psprintf("has a %s that is no number from %s to %s", key->name,

@@ -9,6 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/*
+ * Makes a text that is not ours, such as a file's name, one that a terminal
+ * shows and does not obey: control characters become question marks, those of
+ * UTF-8's second block, too.  Returns the text.
+ */
+extern char *mf_make_plain(char *text);
+
 /* Prints to stderr what is wrong, and where to look; returns the status. */
 extern int	mf_complain(const char *format,...)
 			__attribute__((format(printf, 1, 2)));

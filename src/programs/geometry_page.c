@@ -9,8 +9,11 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "command.h"
 #include "geometry_page.h"
 #include "machine/print.h"
 
@@ -272,6 +275,16 @@ verdict(const MfMeasurement *m)
 	return "can be priced";
 }
 
+/* The name of the file: a stranger chose it. */
+static void
+print_name(const char *file)
+{
+	char	   *name = strdup(file);
+
+	printf("%s\n\n", name == NULL ? "" : mf_make_plain(name));
+	free(name);
+}
+
 /* Prints a measurement; see geometry_page.h. */
 void
 mf_page_print(const char *file, const MfMeasurement *m, const MfSection *cut)
@@ -283,7 +296,7 @@ mf_page_print(const char *file, const MfMeasurement *m, const MfSection *cut)
 	};
 	char		format[16];
 
-	printf("%s\n\n", file);
+	print_name(file);
 	snprintf(format, sizeof(format), "%s", mf_format_name(m->format));
 	for (char *c = format; *c != '\0'; c++)
 		*c = (char) toupper((unsigned char) *c);
@@ -317,7 +330,7 @@ mf_page_print(const char *file, const MfMeasurement *m, const MfSection *cut)
 void
 mf_page_refusal(const char *file, const MfRefusal *refusal)
 {
-	printf("%s\n\n", file);
+	print_name(file);
 	line("Refused", "%s", mf_error_code_name(refusal->code));
 	printf("  %16s%s\n", "", refusal->text);
 }

@@ -29,7 +29,7 @@ typedef struct Text
 
 static uint64_t state = 1;
 
-/* Steele, Lea and Flood, "Fast splittable pseudorandom generators", 2014. */
+/* Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
 static uint64_t
 next_random(void)
 {

@@ -1,11 +1,11 @@
 /*
  * geometry_time.c
- *		Runs a program once, and says how long it took and how much memory it
- *		had at its height.
+ *		Runs a program once, and says how long it took, how much memory it had
+ *		at its height, and how long processors worked for it.
  *
  *		geometry_time OUTPUT PROGRAM [ARGUMENT]...
  *
- * The program's output goes to the file OUTPUT.  Prints "MILLISECONDS KB".
+ * The program's output goes to the file OUTPUT.  Prints "MILLISECONDS KB MILLISECONDS".
  * Exit status: the program's, or 99 where it could not be run or was killed.
  */
 #include <fcntl.h>
@@ -48,7 +48,9 @@ main(int argc, char **argv)
 		return EXIT_BROKEN;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	printf("%.1f %ld\n", (double) (to.tv_sec - from.tv_sec) * 1e3 +
-		   (double) (to.tv_nsec - from.tv_nsec) / 1e6, usage.ru_maxrss);
+	printf("%.1f %ld %.1f\n", (double) (to.tv_sec - from.tv_sec) * 1e3 +
+		   (double) (to.tv_nsec - from.tv_nsec) / 1e6, usage.ru_maxrss,
+		   (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+		   (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BROKEN;
 }

@@ -326,6 +326,14 @@ test_exact(void)
 	ok(wrong == 0, "too little room is noticed, whatever the size");
 
 	m = cube();
+	strcpy(m.extensions, "a \"b\\c\"}");
+	mf_measurement_add_defect(&m, MF_DEFECT_EXTENSIONS, MF_SEVERITY_WARNING, 1,
+							  NULL, false);
+	mf_measurement_to_json(&m, json, sizeof(json));
+	ok(strstr(json, "count here: a \\\"b\\\\c\\\"}.\"}],\"repairs\":") != NULL,
+	   "names out of the file end no text");
+
+	m = cube();
 	m.volume_mm3 = NAN;
 	m.centroid[1] = NAN;
 	mf_measurement_to_json(&m, json, sizeof(json));

@@ -211,7 +211,7 @@ free_soup(Soup *soup)
 	memset(soup, 0, sizeof(*soup));
 }
 
-/* Steele, Lea and Flood, "Fast splittable pseudorandom generators", 2014. */
+/* Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
 static inline uint64_t
 next_random(uint64_t *state)
 {

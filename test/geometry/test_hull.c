@@ -57,12 +57,15 @@ add_of_ball(Cloud *cloud, uint64_t *seed, bool surface)
 	add_point(cloud, at[0] / size, at[1] / size, at[2] / size);
 }
 
-/* The hull of a cloud; nothing is left behind. */
+/* The hull of a cloud, with so much memory; nothing is left behind. */
 static bool
-find_hull(Cloud *cloud, MfPool *pool, MfHull *hull, double (*box)[3])
+find_hull_within(Cloud *cloud, MfPool *pool, uint64_t limit, MfHull *hull,
+				 double (*box)[3])
 {
 	MfRefusal	refusal = {0};
-	MfJob		job = {.refusal = &refusal,.pool = pool,.share = 1};
+	MfJob		job = {
+		.refusal = &refusal,.pool = pool,.memory = {.limit = limit},.share = 1
+	};
 	MfHull		freed;
 	bool		good;
 
@@ -86,7 +89,16 @@ find_hull(Cloud *cloud, MfPool *pool, MfHull *hull, double (*box)[3])
 	freed = *hull;
 	hull->at = NULL;
 	mf_hull_free(&job, &freed);
+	mf_memory_end(&job.memory);
+	if (!good)
+		ok(refusal.code == MF_ERROR_OUT_OF_MEMORY, "refused for memory");
 	return good && job.memory.used == 0;
+}
+
+static bool
+find_hull(Cloud *cloud, MfPool *pool, MfHull *hull, double (*box)[3])
+{
+	return find_hull_within(cloud, pool, 0, hull, box);
 }
 
 static double
@@ -346,6 +358,73 @@ test_hostile(void)
 	}
 }
 
+/* A task that adds up numbers. */
+static void
+add_up(void *arg, uint32_t task)
+{
+	uint64_t   *sum = arg;
+
+	(void) task;
+	for (uint64_t n = 1; n <= 1000; n++)
+		*sum += n;
+}
+
+/* A task that counts itself. */
+static void
+count_one(void *arg, uint32_t task)
+{
+	(void) task;
+	(void) __atomic_fetch_add((uint32_t *) arg, 1, __ATOMIC_RELAXED);
+}
+
+/* What is done aside is done once, whatever else the pool does. */
+static void
+test_aside(void)
+{
+	for (int threads = 0; threads <= 3; threads++)
+	{
+		MfPool	   *pool = threads > 0 ? mf_pool_start(threads) : NULL;
+		uint32_t	count = 0;
+		bool		good = true;
+
+		mf_pool_wait(pool);
+		for (int turn = 0; turn < 300; turn++)
+		{
+			uint64_t	sum = 0;
+
+			mf_pool_aside(pool, add_up, &sum);
+			for (int run = 0; run < turn % 3; run++)
+				mf_pool_run(pool, 20, count_one, &count);
+			mf_pool_wait(pool);
+			good &= sum == 500500;
+		}
+		ok(good && count == 6000, "%d threads: aside once each", threads);
+		mf_pool_stop(pool);
+	}
+}
+
+/* A hull that there is little memory for is nearly the same. */
+static void
+test_little_memory(void)
+{
+	Cloud		cloud = {0};
+	MfHull		whole;
+	MfHull		less;
+	uint64_t	seed = 7;
+
+	for (int i = 0; i < 100000; i++)
+		add_of_ball(&cloud, &seed, true);
+	ok(find_hull(&cloud, NULL, &whole, NULL) &&
+	   find_hull_within(&cloud, NULL, UINT64_C(30) << 20, &less, NULL) &&
+	   less.count < whole.count && less.count > 8000 &&
+	   less.volume < whole.volume &&
+	   near(less.volume, whole.volume, 1e-3),
+	   "with little memory, fewer corners make the hull");
+	ok(!find_hull_within(&cloud, NULL, UINT64_C(2) << 20, &less, NULL),
+	   "with less, there is none");
+	free_cloud(&cloud);
+}
+
 static void
 test_threads(void)
 {
@@ -455,6 +534,7 @@ test_instances(void)
 		.refusal = &refusal,.unit_in_mm = 1,.share = 1,.max_triangles = 10
 	};
 	MfScene		scene = {0};
+	MfConvex	convex = {0};
 	MfMeasurement m;
 	const double shift[3] = {3, 10, 0};
 	const double turn[3][3] = {{0, -1, 0}, {1, 0, 0}, {0, 0, 1}};
@@ -479,7 +559,9 @@ test_instances(void)
 	}
 	good = good && mf_scene_place(&job, &scene, 0, NULL, NULL) &&
 		mf_scene_place(&job, &scene, 0, turn, shift) &&
-		mf_scene_settle(&job, &scene) && mf_convex_measure(&job, &scene, &m);
+		mf_scene_settle(&job, &scene) &&
+		mf_convex_begin(&job, &scene, &convex) &&
+		mf_convex_end(&job, &scene, &convex, &m);
 
 	/* A prism: over 0, 0; 2, 0; 3, 10; 3, 12; 0, 12. */
 	ok(good && near(m.convex_hull_volume_mm3, 31 * 4, 1e-9) &&
@@ -498,6 +580,8 @@ main(void)
 	test_ball();
 	test_hostile();
 	test_threads();
+	test_aside();
+	test_little_memory();
 	test_tight_boxes();
 	test_file();
 	test_instances();

@@ -162,7 +162,7 @@ test_files(void)
 	static const char body[] =
 	"# exported by hand\n"
 	"mtllib some file.mtl \\\n"
-	"o a tetrahedron\n"
+	"maplib a b\nshadow_obj c\no a tetrahedron\n"
 	"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
 	"vt 0.5 0.5\nvn 0 0 nan\nvp 1 2\n"
 	"g one two\\\nusemtl red, shiny\ns 1\nmg 0\n"
@@ -184,6 +184,8 @@ test_files(void)
 				add_bytes(&bytes, ends[i - 3], strlen(ends[i - 3]));
 			else
 				add_bytes(&bytes, ends[i], strlen(ends[i]));
+		if (i == 0)
+			add_bytes(&bytes, "\n\032\0", 3);
 		ok(is_tetrahedron(&bytes), "ends of lines of kind %zu", i);
 		free_bytes(&bytes);
 	}

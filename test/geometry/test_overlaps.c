@@ -47,7 +47,7 @@ test_two(void)
 	{
 		const double *s = shift[i];
 		const double wanted = (10 - fabs(s[0])) * (10 - fabs(s[1])) *
-			(10 - fabs(s[2]));
+		(10 - fabs(s[2]));
 		const MfDefect *d;
 
 		ok(measure_two(s[0], s[1], s[2], &m) && (d = overlap_of(&m)) != NULL &&
@@ -201,6 +201,7 @@ test_itself(void)
 static void
 test_instances(void)
 {
+	static const double large[3][3] = {{9, 0, 0}, {0, 9, 0}, {0, 0, 9}};
 	Soup		part = {0};
 	Made		made;
 	MfMeasurement m;
@@ -242,8 +243,7 @@ test_instances(void)
 	begin_made(&made, NULL);
 	add_made_part(&made, &part);
 	place_made(&made, 0, NULL, 0, 0, 0);
-	place_made(&made, 0, (const double[3][3]) {{9, 0, 0}, {0, 9, 0}, {0, 0, 9}},
-			   0.5, 0.25, 0.125);
+	place_made(&made, 0, large, 0.5, 0.25, 0.125);
 	ok(measure_made(&made, &m) && overlap_of(&m) != NULL &&
 	   overlap_of(&m)->count == 2 && near(m.overlap_volume_mm3, 8, 0.1),
 	   "an instance within another");
@@ -308,7 +308,7 @@ test_budget(void)
 
 		for (int c = 0; c < 4; c++)
 			for (int k = 0; k < 3; k++)
-				at[c][k] = (double) (next_random(&random) >> 11) * 0x1p-53;
+				at[c][k] = (double) (next_random(&random) >> 11) * (1.0 / (UINT64_C(1) << 53));
 		add_triangle(&soup, at[0], at[2], at[1]);
 		add_triangle(&soup, at[0], at[1], at[3]);
 		add_triangle(&soup, at[0], at[3], at[2]);

@@ -233,6 +233,39 @@ test_dense(void)
 }
 
 /*
+ * Lines of which each but the last seems to go on, so that there is one piece
+ * that has no room for all of them.
+ */
+static void
+test_uncut(void)
+{
+	const int	lines = 300000;
+	uint64_t	volume[2];
+
+	for (int threads = 0; threads < 2; threads++)
+	{
+		Bytes		bytes = {0};
+		MfMeasurement m;
+		MfRefusal	refusal = {0};
+		bool		good;
+
+		for (int i = 0; i < lines; i++)
+			add_text(&bytes, "v %d 0 0 # \\%s\n", i, i % 3 == 0 ? "\r" : "");
+		add_text(&bytes, "v 1 0 0\nv 1 6 0\nv 1 0 6\nf %d %d -2\n"
+				 "f %d -3 -1\nf -3 -2 -1\nf %d -1 -2\n", 8, lines + 1,
+				 8, 8);
+		good = measure(&bytes, 2 * threads, &m, &refusal);
+		ok(good && m.triangles == 4 && m.vertices == 4 && m.watertight,
+		   "%d lines that seem to go on", lines);
+		if (!good)
+			printf("# %s\n", refusal.text);
+		memcpy(&volume[threads], &m.volume_mm3, sizeof(volume[threads]));
+		free_bytes(&bytes);
+	}
+	ok(volume[0] == volume[1], "the same volume with more threads");
+}
+
+/*
  * Polygons that cross themselves, small and large: all are counted, and the
  * first of the file is named.
  */
@@ -433,6 +466,7 @@ main(void)
 	test_ways();
 	test_errors();
 	test_dense();
+	test_uncut();
 	test_crossed();
 	test_facets();
 	test_facet_errors();

@@ -158,6 +158,12 @@ test_solids(void)
 	   m.triangles == 4, "a byte order mark, and keywords in a name");
 	free_bytes(&bytes);
 
+	write_tetrahedron(&bytes, NULL);
+	add_bytes(&bytes, "\032\0\0", 3);
+	ok(answer((char *) bytes.at, bytes.size, &m, &refusal) == MF_ERROR_NONE &&
+	   m.triangles == 4, "an end-of-file mark, and zeros behind it");
+	free_bytes(&bytes);
+
 	for (int ending = 0; ending < 3; ending++)
 	{
 		static const char *const endings[] = {"\n", "\r", "\r\n"};
@@ -334,6 +340,8 @@ test_other_files(void)
 		FILE_OF("solidity is a language", MF_ERROR_NOT_A_MODEL, "not a 3D"),
 		FILE_OF("#\n#\n#", MF_ERROR_NOT_A_MODEL, "not a 3D model"),
 		FILE_OF("\0\0\0\0", MF_ERROR_NOT_A_MODEL, "not a 3D model"),
+		FILE_OF("solid x\nendsolid x\n\0", MF_ERROR_EMPTY, "no triangles"),
+		FILE_OF("solid x\0\nendsolid x\n", MF_ERROR_NOT_A_MODEL, "not a 3D"),
 		FILE_OF("\303\244\303\266", MF_ERROR_NOT_A_MODEL, "not a 3D model")
 #undef FILE_OF
 	};

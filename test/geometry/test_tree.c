@@ -17,7 +17,7 @@ typedef struct Boxes
 static double
 random_one(uint64_t *state)
 {
-	return (double) (next_random(state) >> 11) * 0x1p-53;
+	return (double) (next_random(state) >> 11) * (1.0 / (UINT64_C(1) << 53));
 }
 
 static void
@@ -230,9 +230,13 @@ test_budget(void)
 
 	/* Far things first in no order: all stand on edge beside the line. */
 	for (int i = 0; i < 20000; i++)
-		add_triangle(&soup, (double[]) {0.1, 0.1 + i * 1e-6, 0},
-					 (double[]) {0.3, 0.1 - i * 1e-6, 0},
-					 (double[]) {0.1, 0.3, 1000 + i});
+	{
+		const double a[3] = {0.1, 0.1 + i * 1e-6, 0};
+		const double b[3] = {0.3, 0.1 - i * 1e-6, 0};
+		const double c[3] = {0.1, 0.3, 1000 + i};
+
+		add_triangle(&soup, a, b, c);
+	}
 	begin_made(&made, NULL);
 	add_made_part(&made, &soup);
 	place_made(&made, 0, NULL, 0, 0, 0);

@@ -339,8 +339,13 @@ check_walls(const MfMeasurement *m, const Csv *row)
 
 	if (isnan(m->volume_mm3))
 		return isnan(m->min_wall_mm) && m->wall_samples == 0;
-	if (m->triangles > 6000)
+	if (m->triangles > WALL_SAMPLES)
 		return m->wall_samples == WALL_SAMPLES && m->min_wall_mm > 0;
+
+	/* All that have an area, which the table does not know for many. */
+	if (m->triangles > 6000)
+		return m->wall_samples <= m->triangles &&
+			m->wall_samples > m->triangles * 0.97 && m->min_wall_mm > 0;
 	for (int i = 0; i < 3 && csv_known(row, walls[i].column); i++)
 		if (!(fabs(m->wall_mm[walls[i].share] -
 				   csv_number(row, walls[i].column)) <= tolerance))

@@ -246,11 +246,16 @@ test_limits(void)
 	const Entry bomb = {
 		.name = "a",.text = zeros,.size = 4 << 20,.deflated = true
 	};
+	const Entry huge = {
+		.name = "a",.text = zeros,.size = 4 << 20,.method = 8,
+		.claimed_size = UINT64_C(500) << 20
+	};
 	Bytes		bytes;
 
 	refuses(&claims, 1, MF_ERROR_ARCHIVE_BOMB, "1024 MB", "a terabyte");
 	refuses(half, 2, MF_ERROR_ARCHIVE_BOMB, "1024 MB", "two halves");
 	refuses(&bomb, 1, MF_ERROR_ARCHIVE_BOMB, "200 times", "zeros");
+	refuses(&huge, 1, MF_ERROR_ARCHIVE_BOMB, "50 times", "500 MB of 4 MB");
 	free(zeros);
 
 	for (int i = 0; i <= MF_ZIP_MAX_ENTRIES; i++)

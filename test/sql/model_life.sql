@@ -276,3 +276,51 @@ SELECT test.complete_unit('unit.stl', '', test.box(1, 1, 1)), test.complete_unit
 SELECT m.filename, m.format, m.unit, m.unit_from, m.state, s.volume_mm3 FROM mesflow.models m JOIN mesflow.measurements s ON s.model = m.id
  WHERE filename IN ('unit.stl', 'says inch.obj') ORDER BY m.id;
 SELECT count(*) AS stored FROM mesflow._contents WHERE sha256 = sha256('unit');
+
+-- Another version of the engine: what the last one measured is good until the file comes again, what it refused is measured then.
+CREATE FUNCTION test.age(filename text) RETURNS void LANGUAGE sql AS $$
+  UPDATE mesflow._measurements SET engine_version = engine_version - 1 WHERE sha256 = sha256(convert_to($1, 'UTF8'));
+  DELETE FROM mesflow._jobs_done;       -- labels would be those of two jobs
+$$;
+CREATE VIEW test.versions AS
+  SELECT m.partner, m.filename, m.state, m.error_code, s.volume_mm3, s.engine_version - mesflow._engine_version() AS version,
+         (SELECT count(*) FROM test.all_jobs j WHERE j.label LIKE '%' || m.filename AND j.place <> 'done') AS jobs
+    FROM mesflow.models m LEFT JOIN mesflow.measurements s ON s.model = m.id WHERE m.filename IN ('older.stl', 'refused.3mf') ORDER BY 1 DESC, 2;
+SELECT test.measured('older.stl', test.box(10, 10, 10)) AS older \gset
+SELECT mesflow.upload_model('refused.3mf', 'refused.3mf') AS refused \gset
+SELECT test.claim('node'), test.fail('node', 'refused.3mf', 'unsupported', 'This format is not read.');
+SELECT mesflow.upload_model('older.stl') = :'older' AS same_model;
+SELECT * FROM test.versions;
+SELECT test.age('older.stl'), test.age('refused.3mf') \g /dev/null
+SELECT * FROM test.versions;
+SELECT mesflow.upload_model('older.stl') = :'older' AS same_model;
+SELECT mesflow.upload_model('older.stl') = :'older' AS same_model;
+SELECT mesflow.upload_model('refused.3mf') = :'refused' AS same_model;
+SELECT * FROM test.versions;
+SELECT state, total IS NOT NULL AS total FROM mesflow.quotes WHERE id = mesflow.request_quote(:'older', 'pla', 'fdm');
+SELECT mesflow.request_quote(:'refused', 'pla', 'fdm', 7) AS quote \gset
+SELECT * FROM test.claim('node');
+SELECT test.complete('node', 'older.stl', test.box(10, 10, 20)), test.complete('node', 'refused.3mf', test.box(10, 10, 30));
+SELECT * FROM test.versions;
+SELECT test.claim_rest('node') AS handed_out, (SELECT q.state FROM mesflow.quotes q WHERE q.id = :'quote') AS quote;
+SELECT mesflow.upload_model('older.stl') = :'older' AS same_model, mesflow.upload_model('refused.3mf') = :'refused' AS same_model;
+SELECT * FROM test.versions;
+-- Of another partner, too; and where the new measurement was cancelled that the others waited for.
+DELETE FROM mesflow._measurements WHERE sha256 = sha256('older.stl');
+INSERT INTO mesflow._measurements (sha256, unit, engine_version, error_code, error) VALUES (sha256('older.stl'), '', mesflow._engine_version(), 'crashed', 'It crashed.');
+SELECT test.age('older.stl') \g /dev/null
+SELECT mesflow.upload_model('older.stl', 'older.stl', partner => 'acme') AS theirs \gset
+SELECT * FROM test.versions WHERE filename = 'older.stl';
+SELECT mesflow.cancel_job(test.job('acme/older.stl')) AS cancelled;
+SELECT problem FROM mesflow.verify_jobs() WHERE detail LIKE '%' || :'older' || '%';
+SELECT mesflow.upload_model('older.stl') = :'older' AS same_model;
+SELECT problem FROM mesflow.verify_jobs() WHERE detail LIKE '%' || :'older' || '%';
+SELECT * FROM test.claim('node');
+SELECT test.complete('node', 'older.stl', test.box(10, 10, 10));
+SELECT * FROM test.versions WHERE filename = 'older.stl';
+-- All of an older engine, as docs/operations.md says it.
+UPDATE mesflow._measurements SET engine_version = 1 WHERE sha256 IN (sha256('older.stl'), sha256('refused.3mf'));
+SELECT count(mesflow.upload_model(mesflow.model_content(m.id), m.filename, CASE m.unit_from WHEN 'caller' THEN m.unit END, m.partner)) AS uploaded
+  FROM mesflow.models m JOIN mesflow.partners p ON p.code = m.partner AND p.active LEFT JOIN mesflow.measurements s ON s.model = m.id
+ WHERE m.deleted_at IS NULL AND m.size_bytes <= 256 << 20 AND (s.engine_version < 2 OR m.state = 'rejected');
+SELECT label FROM test.jobs WHERE place = 'waiting' AND label ~ 'older|refused' ORDER BY 1;

@@ -42,6 +42,15 @@ UPDATE mesflow.materials SET active = true WHERE code = 'resin';
 UPDATE mesflow.processes SET active = false WHERE code = 'sla';
 SELECT * FROM test.verdict(:'cube', 'resin', 'sla');
 UPDATE mesflow.processes SET active = true WHERE code = 'sla';
+-- To the micrometre: 0.7 mm in a file of single precision is a little less, 175 mm may be a little more.
+UPDATE mesflow.processes SET min_wall_mm = 0.7 WHERE code = 'sla';
+SELECT test.measured('drawn.stl', test.box(145.00002, 145.00002, 175.00002, jsonb_build_object('min_wall_mm', 0.7::real::float8 - 2e-5))) AS drawn \gset
+SELECT test.measured('thinner.stl', test.box(10, 10, 10, '{"min_wall_mm": 0.6994}')) AS thinner \gset
+SELECT test.measured('larger.stl', test.box(145, 145, 175.001)) AS larger \gset
+SELECT * FROM test.verdict(:'drawn', 'resin', 'sla');
+SELECT * FROM test.verdict(:'thinner', 'resin', 'sla');
+SELECT * FROM test.verdict(:'larger', 'resin', 'sla');
+UPDATE mesflow.processes SET min_wall_mm = 0.5 WHERE code = 'sla';
 -- A box fits exactly where its sorted edges do, whichever way it lies.
 CREATE TABLE test.boxes AS
   SELECT mesflow.upload_model(convert_to(format('%s %s %s', x, y, z), 'UTF8'), format('%s %s %s.stl', x, y, z)) AS model, ARRAY[x, y, z] AS edges

@@ -75,6 +75,7 @@ SELECT same, total = :before AS as_before FROM mesflow.recompute_quote(:'quote')
 SELECT printer, e.error
   FROM unnest('{"[]","3","{\"speed\": 3}","{\"wall_speed\": 0}","{\"wall_speed\": \"fast\"}","{\"time_factor\": 1e300}","{\"line_width\": null}","{}"}'::text[]) printer
   LEFT JOIN LATERAL test.error(format('UPDATE mesflow.processes SET printer = %L WHERE code = %L', printer, 'fdm')) e ON true;
+SELECT e.error FROM test.error(format('UPDATE mesflow.processes SET printer = %L WHERE code = %L', jsonb_build_object('x' || repeat('ё', 100), 1), 'fdm')) e;
 UPDATE mesflow.processes SET printer = NULL WHERE code = 'fdm';
 SELECT line, why FROM test.lines(:'box', 'pla', 'fdm');
 

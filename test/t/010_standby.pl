@@ -23,9 +23,9 @@ $standby->start;
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
 is($standby->sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'mesflow %'"),
 	0, 'a standby has no workers');
-is($standby->sql("SELECT total FROM mesflow.estimate('$known', 'pla', 'fdm', 14)"), '12.43',
+is($standby->sql("SELECT total FROM mesflow.estimate('$known', 'pla', 'fdm', 14)"), '17.64',
 	'it can estimate what is measured');
-is($standby->sql("SELECT total, same FROM mesflow.recompute_quote('$promised')"), '12.43|t',
+is($standby->sql("SELECT total, same FROM mesflow.recompute_quote('$promised')"), '17.64|t',
 	'compute a promised price again');
 is($standby->sql("SELECT count(*) FROM mesflow.check_price_list('example')"), 0,
 	'and look for gaps in a price list');
@@ -72,7 +72,7 @@ $standby->promote;
 $standby->await_worker('pricing');
 $standby->settled(6);
 $standby->counted('none lost, none twice', done => 6);
-is($standby->sql("SELECT state, total FROM mesflow.quotes WHERE id = '$quote'"), 'priced|9.72',
+is($standby->sql("SELECT state, total FROM mesflow.quotes WHERE id = '$quote'"), 'priced|10.26',
 	'the quote is priced')
   or diag($standby->sql("SELECT * FROM mesflow.quotes WHERE id = '$quote'"));
 is($standby->sql("SELECT count(*) FROM mesflow.nodes"), 1, 'the primary\'s registration is gone');

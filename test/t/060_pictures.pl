@@ -2,8 +2,10 @@
 # measurement is, and leave nothing behind.
 use strict;
 use warnings;
+use JSON::PP;
 use MesflowNode;
 use MesflowPng;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = MesflowNode->ready('main', conf => 'mesflow.pricing_slots = 2');
@@ -31,6 +33,15 @@ foreach my $size (64, 128, 256, 512)
 	ok($picture->{bytes} < 6000, "in $picture->{bytes} bytes");
 }
 is(picture($cube, 100)->{side}, 128, 'a size in between is rounded up');
+
+# What the program prints has a key for each column, and three that are of the model.
+my $keys = $node->sql(q{SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute
+	WHERE attrelid = 'mesflow.measurements'::regclass AND attnum > 0 AND attname <> 'model'});
+my $file = PostgreSQL::Test::Utils::tempdir('json') . '/cube.stl';
+append_to_file($file, MesflowNode::cube(10));
+my $json = decode_json(scalar(`'$ENV{MF_GEOMETRY_PROGRAM}' --json '$file'`));
+is(join(' ', sort grep { !/^(?:format|unit|unit_from)$/ } keys %$json), $keys, 'the keys of --json are the columns of measurements');
+is(join(' ', @$json{qw(format unit unit_from)}), 'stl mm default', 'beside format and unit');
 
 # Another unit is another measurement, of the same picture.
 my $inches = $node->upload_bytes(MesflowNode::cube(10), 'inches.stl', unit => 'inch');

@@ -99,6 +99,19 @@ ok($status == 1 && !-e $picture, 'of a refused file nothing is written');
 ($status, $page) = command('--help');
 like($page, qr/STL, OBJ, PLY, 3MF or GLB/, 'the help names all formats');
 
+# ---- names that are not ours ---------------------------------------------------
+
+foreach my $byte (1 .. 0x1f, 0x7f .. 0x9f)
+{
+	my $tail = sprintf('%cb%cc.stl', $byte, $byte);
+
+	$tail =~ s/^/\xc2/ if $byte >= 0x80;      # as UTF-8, and alone
+	(undef, $page) = command(file("a$tail", MesflowNode::cube(1)));
+	(undef, undef, $complaint) = command("$folder/no$tail");
+	like($page, qr/b\?c\.stl\n/, sprintf('a name with byte %02x is shown', $byte));
+	unlike($page . $complaint, qr/[\x01-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|(?<![\x80-\xff])[\x80-\x9f]/, 'and commands no terminal');
+}
+
 # ---- on a terminal ------------------------------------------------------------
 
 SKIP:
