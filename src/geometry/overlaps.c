@@ -23,6 +23,7 @@
 #define MIN_SIDE_BODIES	64		/* where there are several bodies */
 #define MAX_SIDE		128
 #define MAX_PASSAGES	512		/* of a line */
+#define LOOKS			1600	/* of a line, which goes through everything */
 
 /* What is shorter than this part of the diagonal only touches. */
 #define TOUCHING		1e-6
@@ -59,6 +60,17 @@ typedef struct Grid
 #define WITH_OTHERS		1
 #define WITH_ITSELF		2
 
+/* How deep in each instance a line is. */
+typedef struct Depths
+{
+	uint32_t	count;
+	uint32_t	changes;		/* since the instances were last noted */
+	int64_t		own;			/* how often they count wrong by themselves */
+	uint32_t	instance[MAX_PASSAGES];
+	int64_t		depth[MAX_PASSAGES];
+	uint16_t	changed[MAX_PASSAGES];
+} Depths;
+
 /* A fraction that only the cell's number decides. */
 static double
 jitter(uint64_t cell)
@@ -82,35 +94,44 @@ excess_of(int64_t depth)
 	return depth > 1 ? depth - 1 : depth < 0 ? -depth : 0;
 }
 
-/*
- * Notes which instances make the material after passage `last` double, and
- * returns how often those count it wrong that do so by themselves.
- */
-static int64_t
-note_instances(const Grid *grid, const MfPassage *passage, uint32_t last)
+/* Takes one more passage of a line. */
+static void
+pass_surface(Depths *depths, const MfPassage *passage)
 {
-	int64_t		own = 0;
+	uint32_t	i = 0;
 
-	for (uint32_t i = 0; i <= last; i++)
+	while (i < depths->count && depths->instance[i] != passage->instance)
+		i++;
+	if (i == depths->count)
 	{
-		const uint32_t n = passage[i].instance;
-		int64_t		depth = 0;
-		bool		before = false;
-		uint8_t		role;
-
-		for (uint32_t k = 0; k <= last; k++)
-			if (passage[k].instance == n)
-			{
-				before |= k < i;
-				depth -= passage[k].winding;
-			}
-		if (before || depth == 0)
-			continue;
-		own += excess_of(depth);
-		role = excess_of(depth) > 0 ? WITH_ITSELF : WITH_OTHERS;
-		(void) __atomic_fetch_or(&grid->concerned[n], role, __ATOMIC_RELAXED);
+		depths->instance[i] = passage->instance;
+		depths->depth[i] = 0;
+		depths->count++;
 	}
-	return own;
+	depths->own -= excess_of(depths->depth[i]);
+	depths->depth[i] -= passage->winding;
+	depths->own += excess_of(depths->depth[i]);
+	depths->changed[depths->changes++] = (uint16_t) i;
+}
+
+/*
+ * Notes which instances make the material here double.  Those that nothing
+ * changed for since it was last noted are noted already.
+ */
+static void
+note_instances(const Grid *grid, Depths *depths)
+{
+	for (uint32_t k = 0; k < depths->changes; k++)
+	{
+		const uint32_t i = depths->changed[k];
+		const uint8_t role = excess_of(depths->depth[i]) > 0 ? WITH_ITSELF :
+		WITH_OTHERS;
+
+		if (depths->depth[i] != 0)
+			(void) __atomic_fetch_or(&grid->concerned[depths->instance[i]],
+									 role, __ATOMIC_RELAXED);
+	}
+	depths->changes = 0;
 }
 
 /* Adds the material of one line that is counted wrong. */
@@ -120,17 +141,22 @@ add_line(const Grid *grid, Row *row, double x, double y,
 {
 	const double least = TOUCHING * grid->rays->diagonal;
 	int64_t		depth = 0;
+	Depths		depths;
 
+	depths.count = 0;
+	depths.changes = 0;
+	depths.own = 0;
 	for (uint32_t i = 0; i + 1 < count; i++)
 	{
 		const double length = passage[i + 1].z - passage[i].z;
 
 		depth -= passage[i].winding;
+		pass_surface(&depths, &passage[i]);
 		if (length <= least || excess_of(depth) == 0)
 			continue;
 		mf_sum_add(&row->length, length * (double) excess_of(depth));
-		mf_sum_add(&row->own, length * (double)
-				   note_instances(grid, passage, i));
+		mf_sum_add(&row->own, length * (double) depths.own);
+		note_instances(grid, &depths);
 		if (length > row->longest)
 		{
 			row->longest = length;
@@ -148,7 +174,7 @@ send_row(void *arg, uint32_t task)
 	const Grid *grid = arg;
 	const MfScene *scene = grid->rays->scene;
 	Row		   *row = &grid->row[task];
-	uint64_t	left = grid->side * (uint64_t) MF_LOOKS_OF_LINE;
+	uint64_t	left = grid->side * (uint64_t) LOOKS;
 
 	for (uint32_t column = 0; column < grid->side; column++)
 	{

@@ -250,6 +250,50 @@ test_instances(void)
 	free_soup(&part);
 }
 
+/*
+ * As many bodies through each other as a line may pass: once each piece of a
+ * line looked at all pairs of surfaces before it.
+ */
+static void
+test_many(void)
+{
+	const int	n = 250;
+	const double step = 0.0078125;
+	Soup		soup = {0};
+	MfMeasurement m;
+	const MfDefect *d;
+	double		all = 100 * 100 * 100;
+
+	for (int i = 0; i < n; i++)
+		add_box(&soup, step * i, step * i, step * i, 100 + step * i,
+				100 + step * i, 100 + step * i, false);
+
+	/* Each box adds what the one before it does not hold. */
+	for (int i = 1; i < n; i++)
+		all += 100 * 100 * 100 - pow(100 - step, 3);
+	ok(measure_soup(&soup, &m) && (d = overlap_of(&m)) != NULL &&
+	   d->severity == MF_SEVERITY_ERROR &&
+	   near(m.overlap_volume_mm3, n * 1e6 - all, 5e-3),
+	   "%d bodies through each other", n);
+	free_soup(&soup);
+
+	/* Instances that are within each other, and one that is apart. */
+	{
+		Made		made;
+
+		add_box(&soup, 0, 0, 0, 10, 10, 10, false);
+		begin_made(&made, NULL);
+		add_made_part(&made, &soup);
+		for (int i = 0; i < 40; i++)
+			place_made(&made, 0, NULL, step * i, step * i, step * i);
+		place_made(&made, 0, NULL, 0, 0, 20);
+		ok(measure_made(&made, &m) && (d = overlap_of(&m)) != NULL &&
+		   d->severity == MF_SEVERITY_WARNING && d->count == 40,
+		   "40 instances within each other, and one above");
+		free_soup(&soup);
+	}
+}
+
 /* Models that would take for ever: not known, and soon. */
 static void
 test_budget(void)
@@ -284,6 +328,7 @@ main(void)
 	test_depths();
 	test_itself();
 	test_instances();
+	test_many();
 	test_budget();
 	return tap_done();
 }
