@@ -103,7 +103,10 @@ my @picture = ('--picture', "$folder/picture.png");
 foreach my $kind ([ 'ordered', 0, '--basic' ], [ 'shuffled', 1, '--basic' ], [ 'everything', 0, @picture ], [ 'everything, of few', 0, @picture ])
 {
 	my ($name, $shuffled, @options) = @$kind;
-	my ($rows, $columns) = $name =~ /few/ ? (60, 40) : (100, 100);
+
+	# The weld remembers 16,384 corners: a model in no order costs less per
+	# triangle while all of its corners are among them, so it begins beyond.
+	my ($rows, $columns) = $name =~ /few/ ? (60, 40) : $shuffled ? (200, 100) : (100, 100);
 	my %one = cost(torus($rows, $shuffled, $columns), @options);
 	my %two = cost(torus(2 * $rows, $shuffled, $columns), @options);
 
