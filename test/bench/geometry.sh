@@ -123,11 +123,13 @@ must()
 }
 
 cat "$scratch"/*1 "$scratch"/*10 >/dev/null
+# Each runs twice in a row: the second time the machine's memory is what the
+# first one left, and a virtual machine need not fetch it from its host.
 for ((round = 0; round < rounds; round++)); do
 	say "geometry: round $((round + 1)) of $rounds"
 	for model in ordered1 shuffled1 ordered10 shuffled10; do
 		for tool in floor mesflow alone admesh prusa; do
-			left_out $tool $model || run $tool $model
+			left_out $tool $model || { run $tool $model && run $tool $model; }
 		done
 	done
 	run mesflow obj1
@@ -136,7 +138,7 @@ done
 
 echo "## Geometry: binary STL, one and ten million triangles"
 echo
-echo "Milliseconds, the best of $rounds; most memory, the file included."
+echo "Milliseconds, the best of $((2 * rounds)); most memory, the file included."
 echo
 echo "| program | 1, ordered | 1, shuffled | 10, ordered | 10, shuffled | memory at 1 | at 10 |"
 echo "|---|---|---|---|---|---|---|"
