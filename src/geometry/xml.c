@@ -90,11 +90,23 @@ parser_realloc(void *at, size_t size)
 	return grown;
 }
 
+/*
+ * From expat 2.9 on, places and lengths have 64 bits everywhere, and names of
+ * their own; before, as many as a long.
+ */
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+#define event_index		XML_GetCurrentByteIndex64
+#define event_length	XML_GetCurrentByteCount64
+#else
+#define event_index		XML_GetCurrentByteIndex
+#define event_length	XML_GetCurrentByteCount
+#endif
+
 /* Where the parser is in the text. */
 static uint64_t
 parser_place(const MfXml *xml)
 {
-	const XML_Index index = XML_GetCurrentByteIndex(xml->expat);
+	const int64_t index = event_index(xml->expat);
 
 	return index < 0 ? xml->at : (uint64_t) index + xml->skipped;
 }
@@ -139,7 +151,7 @@ stop(MfXml *xml)
 static void
 note_event(MfXml *xml)
 {
-	xml->event_end = parser_place(xml) + XML_GetCurrentByteCount(xml->expat);
+	xml->event_end = parser_place(xml) + event_length(xml->expat);
 }
 
 static void XMLCALL
